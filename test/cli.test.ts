@@ -9,6 +9,7 @@ import { CliFolder, mainFile, quickModel } from "./cli.fixture.ts";
 const binFile = fileURLToPath(new URL("../bin/orangery.js", import.meta.url));
 
 const model = ["--detect", "sample:seedlings"];
+const float16 = ["quantize", "m.pt", "m.onnx", "--photos", ".", "--precision", "float16"];
 const mistakes: { args: string[]; message: RegExp }[] = [
   { args: ["rum"], message: /unknown command 'rum'\n\(Did you mean run\?\)/ },
   { args: ["devices", "rum"], message: /unknown command 'rum'\. Expected list, add or remove\n/ },
@@ -53,6 +54,39 @@ const mistakes: { args: string[]; message: RegExp }[] = [
   {
     args: ["predict", "a.jpg", "--model", "m", "--masks", "png"],
     message: /Allowed choices are rle, polygon, none/,
+  },
+  { args: ["photos", "forget", "--name", " "], message: /value of '--name <text>' is empty/ },
+  { args: ["forget", ""], message: /an argument is empty; is a variable of the shell not set\?/ },
+  ...(
+    [
+      ["--models", "--recipe", "run", ".", ...model, "--models", "."],
+      ["--dashboard-port", "--dashboard", "run", ".", ...model, "--dashboard-port", "1"],
+      ["--settle", "--watch", "run", ".", ...model, "--settle", "1"],
+      ["--masks", "--json", "predict", "a.jpg", "--model", "m", "--masks", "none"],
+      ["--metrics-host", "--metrics-port", "status", "--metrics-host", "0.0.0.0"],
+      ["--recipe", "--results", "status", "--recipe", "plants"],
+      ["--queue-url", "--queue", "dashboard", "--queue-url", "redis://a"],
+      ["--queue", "--queue-url", "doctor", "--queue", "photos"],
+      ["--open", "--html", "compare", "a.db", "b.csv", "--open"],
+    ] as const
+  ).map(([given, needed, ...args]) => ({
+    args,
+    message: new RegExp(`option '${given}( <.*>)?' needs ${needed}\n`),
+  })),
+  ...(
+    [
+      ["--watch", "with --metrics-port", "status", "--metrics-port", "0", "--watch"],
+      ["--model", "without --task", "worker", "--model", "detect=a.pt"],
+      ["--max-pixels", "with --task", "worker", "--task", "a.ts", "--max-pixels", "9"],
+      ["--samples", "with float16", ...float16, "--samples", "9"],
+    ] as const
+  ).map(([given, circumstance, ...args]) => ({
+    args,
+    message: new RegExp(`option '${given}( <.*>)?' has no meaning ${circumstance}\n`),
+  })),
+  {
+    args: ["worker", "--task", "a.ts", "--model", "a=1", "--model", "a=2"],
+    message: /Expected one value for `a`, got two\./,
   },
 ];
 
@@ -142,6 +176,10 @@ test("CUDA is not fetched where nobody can be asked", {
   assert.match(stdout, /onnxruntime-gpu \d.* MB\n[\s\S]* to fetch and .* to keep, in .*providers/);
   assert.equal(stdout.includes("This machine has no NVIDIA driver"), !hasNvidiaDriver());
   assert.match(stderr, /Expected --yes.*Nothing was fetched\. \[INVALID_ARGUMENT\]/);
+  const other = ["--yes", "--index", "ftp://me:secret@mirror.example/simple"];
+  const refused = await folder.run("devices", "add", "cuda", ...other);
+  assert.match(refused.stderr, /Expected the address of a package index, .*mirror\.example/);
+  assert.doesNotMatch(refused.stderr, /secret/);
 });
 
 test("a folder without photos is reported, and is no error where that is allowed", async () => {

@@ -73,11 +73,24 @@ describe("photos of a field", { skip }, () => {
   });
 
   test("say with labels how well objects are found, and at which threshold best", async () => {
-    const { classes, all } = await compare("labels");
+    const { classes, all } = await compare("labels", "--html", "page.html");
+    assert.match(await readFile(join(folder.path, "page.html"), "utf8"), /^<!doctype html>/i);
     const weed = classes[2];
     assert.ok(weed.recall > 0.95 && weed.precision < 0.7, `${weed.recall} ${weed.precision}`);
     assert.ok(weed.byF1.f1 > weed.f1 + 0.1 && weed.byF1.threshold > 0.5);
     assert.equal(all.truth, Object.values(truth).flatMap(({ boxes }) => boxes).length);
+  });
+
+  test("are compared with another recipe only, which --truth-recipe names", async () => {
+    for (const [recipe, complaint] of [
+      ["none", /name "none" .* but there is none/],
+      ["field-det", /Expected two recipes to compare, got [0-9a-f]{8} twice/],
+    ] as const) {
+      const args = ["compare", "field.db", "field.db", "--truth-recipe", recipe];
+      const { status, stderr } = await folder.run(...args);
+      assert.equal(status, 2);
+      assert.match(stderr, complaint);
+    }
   });
 
   test("are counted in plots by their names, and nowhere else", async () => {

@@ -1,5 +1,7 @@
 /** The control room from the command line. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { get } from "node:http";
 import { after, before, describe, test } from "node:test";
 import { exampleResult, recordPhotos } from "../src/results/recorded-photos.fixture.ts";
 import { CliFolder, quickModel } from "./cli.fixture.ts";
@@ -15,7 +17,8 @@ describe("orangery dashboard", { timeout: 120_000 }, () => {
   test("serves until it is interrupted, also while others record", async () => {
     const file = `${folder.path}/results.db`;
     await recordPhotos(file, [{ source: "/a.jpg", result: exampleResult({}) }]);
-    const { child, outcome } = folder.start("dashboard", "results.db", "--port", "0");
+    const options = ["--port", "0", "--host-name", "room.example", "--read-only"];
+    const { child, outcome } = folder.start("dashboard", "results.db", ...options);
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     let printed = "";
     child.stdout!.on("data", (part) => {
@@ -33,9 +36,26 @@ describe("orangery dashboard", { timeout: 120_000 }, () => {
       photos.map(({ name }) => name),
       ["a.jpg", "b.jpg"],
     );
+    const body = JSON.stringify({ isPaused: true });
+    const pause = await fetch(`${url}api/management/pause`, { method: "POST", body, signal });
+    assert.deepEqual(
+      [pause.status, await pause.json()],
+      [403, { error: "This server shows results only." }],
+    );
+    assert.deepEqual(
+      await Promise.all(["room.example", "other.example"].map(statusAs)),
+      [200, 421],
+    );
     child.kill("SIGINT");
     const { status, stderr } = await outcome;
     assert.deepEqual([status, stderr], [130, ""]);
+
+    /** Under a name of the server that `fetch` would not take. */
+    async function statusAs(host: string): Promise<number | undefined> {
+      const [answer] = await once(get(`${url}api/setup`, { headers: { host } }), "response");
+      answer.resume();
+      return answer.statusCode;
+    }
   });
 
   test("run --dashboard serves it until the run ends, and leaves nothing open", async () => {

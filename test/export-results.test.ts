@@ -354,6 +354,19 @@ test("scales come from a table, a number or a height, and photos without one are
   assert.match(report.stderr, /^No scale for 3 photos: scales\.csv/m);
 });
 
+test("Label Studio gets the hardest photos, named with a prefix", async () => {
+  const { stdout, stderr } = await folder.run(
+    ...["export-results", "results.db", "--format", "label-studio", "--out", "-"],
+    ...["--hardest", "1", "--image-prefix", "/data/?d=", "--relative-to", "/photos"],
+  );
+  const tasks: { data: { image: string } }[] = JSON.parse(stdout);
+  assert.deepEqual(
+    tasks.map(({ data }) => data.image),
+    ["/data/?d=a/1.jpg"],
+    stderr,
+  );
+});
+
 test("--excel marks a CSV as UTF-8, and changes nothing else", async () => {
   const [plain, marked] = await Promise.all(
     [[], ["--excel"]].map((more) =>
@@ -509,6 +522,11 @@ describe("what cannot be", () => {
     [["results.db", "--format", "yolo", "--photos", "move"], 2, /Allowed choices are link, copy/],
     [["results.db", "--format", "yolo", "--polygons"], 2, /objects with masks.*boxes only/],
     [["results.db", "--format", "crops", "--margin", "11"], 2, /a share from 0 to 10/],
+    [
+      ["results.db", "--format", "camtrap-dp", "--taxon", "plant=A", "--taxon", "plant=B"],
+      2,
+      /Expected one value for `plant`, got two/,
+    ],
     [["results.db", "--format", "coco", "--excel"], 2, /--excel with --format csv only/],
     [
       ["results.db", "--format", "parquet", "--out", "-"],
@@ -518,7 +536,7 @@ describe("what cannot be", () => {
     [
       ["results.db", "--format", "csv", "--out", "results.db"],
       2,
-      /another file for --out than the results file/,
+      /another file to write than the results file/,
     ],
     [["results.db", "--format", "csv", "--out", "."], 2, /is a folder\. Name another file/],
     [["results.db", "--format", "csv", "--out", "/dev/null"], 2, /a device, pipe or socket/],

@@ -319,6 +319,16 @@ describe("on the command line", () => {
     const of = `${queue.name}\n`;
     assert.equal(await jobs("move-first", photos.photo(2)), `1 job moved first in ${of}`);
     assert.equal(await jobs("drop", "--all", "--dry-run"), `4 jobs would be dropped from ${of}`);
+    for (const [filter, matching] of [
+      [["--state", "waiting", "--state", "waiting"], "4 jobs"],
+      [[photos.photo(2), photos.photo(2), String(lines[0]!.id)], "1 job"],
+      [["--newer-than", "1h"], "4 jobs"],
+      [["--newer-than", "0s"], "0 jobs"],
+      [["--newer-than", "1h", "--older-than", "1h"], "0 jobs"],
+    ] as const) {
+      const would = await jobs("drop", ...filter, "--dry-run");
+      assert.equal(would, `${matching} would be dropped from ${of}`);
+    }
     assert.equal(await jobs("drop", "--under", photos.photo(1)), `1 job dropped from ${of}`);
     assert.equal(await jobs("pause", "--recipe", name), `Paused ${name} in ${of}`);
     assert.match((await folder.run("status", ...where)).stdout, /^detect \(paused\) /m);
@@ -352,7 +362,7 @@ describe("on the command line", () => {
       const csv = await folder.run("failures", ...args, "--csv", "--under", photos.folder);
       assert.match(csv.stdout, /^photo,recipe,code,message,todo\r\n[^\n]+00003\.jpg,.*\r\n$/s);
       const none = await folder.run("failures", ...args, "--code", "PHOTO_NOT_FOUND");
-      assert.match(none.stdout, /^No failed photos in .*$/m);
+      assert.match(none.stdout, /^No failed photos in .* match the options$/m);
     }
     const again = await jobs("retry", "--code", "PHOTO_UNREADABLE", "--by", "Ann");
     assert.equal(again, `1 job put back into ${of}`);

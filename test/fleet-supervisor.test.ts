@@ -472,6 +472,18 @@ describe("orangery worker", () => {
     );
   });
 
+  test("gives up a device after as many failed starts as --most-failures says", async () => {
+    await using folder = await CliFolder.create();
+    const module = join(folder.path, "bad.mjs");
+    await writeFile(module, "export default () => { throw new Error('not today'); };");
+    const where = ["--queue", "none", "--redis", redis.url, "--devices", "cpu"];
+    const { status, stderr } = await folder.run(
+      ...["worker", "--task", module, ...where, "--most-failures", "2", "--log-level", "error"],
+    );
+    const ofSupervisor = stderr.split("\n").filter((line) => line.includes('"supervisor"'));
+    assert.deepEqual([status, ofSupervisor.length], [1, 2], stderr);
+  });
+
   test("says what is wrong with its command line", async () => {
     await using folder = await CliFolder.create();
     for (const [args, complaint] of [

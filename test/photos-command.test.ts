@@ -1,6 +1,8 @@
 /** `orangery photos`: people put results right, and pause a run that is at work. */
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { exampleResult, recordPhotos } from "../src/results/recorded-photos.fixture.ts";
 import { CliFolder, jsonLines, quickModel } from "./cli.fixture.ts";
 
 describe("orangery photos", { timeout: 120_000 }, () => {
@@ -45,6 +47,46 @@ describe("orangery photos", { timeout: 120_000 }, () => {
     );
     assert.equal(actions[1]!.person, "Anna");
     assert.match(await photos("actions"), /Anna +exclude +1 .*a\.png/);
+  });
+
+  test("takes those that match all of its options", async () => {
+    const names = ["plant", "weed"];
+    const box = [0, 0, 9, 9] as const;
+    const few = exampleResult({ names, objects: [{ score: 0.3, boxXyxy: box }] });
+    const many = exampleResult({
+      names,
+      objects: [0.9, 0.8, 0.7].map((score, classId) => ({
+        classId: Math.min(classId, 1),
+        score,
+        boxXyxy: box,
+      })),
+    });
+    await recordPhotos(join(folder.path, "filters.db"), [
+      { source: "/few.jpg", result: few },
+      { source: "/many.jpg", result: many },
+      { source: "/bad.jpg", reason: { code: "PHOTO_UNREADABLE", message: "bad" } },
+    ]);
+    for (const [filter, matching] of [
+      ["--min-count 2", 1],
+      ["--max-count 1", 1],
+      ["--min-count 1 --max-count 3", 2],
+      ["--min-count 3 --max-count 1", 0],
+      ["--class plant --min-count 1", 2],
+      ["--class weed --min-count 1", 1],
+      ["--class weed --max-count 0", 1],
+      ["--max-score 0.3", 1],
+      ["--min-score 0.9", 1],
+      ["--code PHOTO_UNREADABLE", 1],
+      ["--state done", 2],
+      ["--device cuda:0", 0],
+      ["--warning any", 0],
+      ["--name MANY", 1],
+      ["--taken-before 2026-01-01", 0],
+    ] as const) {
+      const args = [...filter.split(" "), "--results", "filters.db", "--dry-run", "--json"];
+      const [would] = jsonLines(await photos("exclude", ...args));
+      assert.deepEqual([filter, would!.photos], [filter, matching]);
+    }
   });
 
   test("pauses a run in another process, which says so, waits, and goes on", async () => {

@@ -16,6 +16,19 @@ async function createFolder(): Promise<CliFolder> {
   return folder;
 }
 
+test("a recipe has the options that it was made with", async () => {
+  await using folder = await CliFolder.create();
+  const { stdout, stderr } = await folder.run(
+    ...["recipe", "make", "--detect", "sample:seedlings", "--segment", "sample:beds"],
+    ...["--segment-class-confidence", "bed=0.5", "--segment-image-size", "320x640"],
+    ...["--value-range", "-5,1e3", "--bands", "3,2,1"],
+  );
+  assert.equal(stderr, "");
+  const { segment, samples } = JSON.parse(stdout);
+  assert.deepEqual([segment.classConfidence, segment.imageSize], [[[0, 0.5]], [320, 640]]);
+  assert.deepEqual(samples, { bands: [3, 2, 1], valueRange: [-5, 1000] });
+});
+
 test("a recipe is made, run, listed and compared, and found when its model has moved", async () => {
   await using folder = await createFolder();
   const made = await folder.run("recipe", "make", "--detect", "plants.onnx", ...small);

@@ -103,6 +103,10 @@ describe("orangery review", () => {
       [lists[0].kind, lists[0].drawnFrom, lists[0].seed],
       ["outliers", 10, undefined],
     );
+    for (const kind of ["threshold", "warnings"]) {
+      const { lists } = JSON.parse(await run("review", "results.db", `--${kind}`, "3", "--json"));
+      assert.deepEqual([lists[0].kind, lists[0].size], [kind, 3]);
+    }
   });
 
   for (const [args, expected] of [

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import sharp from "sharp";
 import { heicPhotos } from "../src/vision/photo/formats/heic.fixture.ts";
-import { CliFolder, jsonLines, mainFile, quickModel } from "./cli.fixture.ts";
+import { CliFolder, examplePhotos, jsonLines, mainFile, quickModel } from "./cli.fixture.ts";
 
 const detect = ["--detect", ...quickModel];
 
@@ -153,4 +154,41 @@ describe("a list of photos", () => {
     assert.equal(empty.status, 3);
     assert.match(empty.stderr, /Found no photos/);
   });
+});
+
+test("photos are chosen, recorded and exported as the options say", async () => {
+  await using folder = await CliFolder.create();
+  await folder.writePhotos(["photos/b.png"]);
+  await sharp(join(examplePhotos, "tray-1.jpg"))
+    .withExif({
+      IFD2: { DateTimeOriginal: "2026:05:12 06:30:00" },
+      IFD3: {
+        GPSLatitudeRef: "N",
+        GPSLatitude: "50/1 30/1 0/1",
+        GPSLongitudeRef: "E",
+        GPSLongitude: "8/1 0/1 0/1",
+      },
+    })
+    .toFile(join(folder.path, "photos", "a.jpg"));
+  const run = ["run", "photos", "--detect", ...quickModel, "--include", "A.*", "--quiet"];
+  for (const [options, latitude] of [
+    [["--out", "with.db"], 50.5],
+    [["--out", "without.db", "--no-location"], null],
+  ] as const) {
+    const { status, stderr } = await folder.run(...run, ...options);
+    assert.equal(status, 0, stderr);
+    const rows = folder.query("select taken_at, latitude from photo", options[1]);
+    assert.deepEqual(rows, [{ taken_at: "2026-05-12T06:30:00", latitude }]);
+  }
+  await writeFile(join(folder.path, "project.json"), '{"project": {"title": "Trays"}}');
+  const { status, stderr } = await folder.run(
+    ...["export-results", "with.db", "--format", "camtrap-dp", "--out", "package", "--quiet"],
+    ...["--package", "project.json", "--taxon", "plant=Brassica oleracea"],
+    ...["--time-zone", "+02:00", "--relative-to", "photos"],
+  );
+  assert.equal(status, 0, stderr);
+  const read = (name: string) => readFile(join(folder.path, "package", name), "utf8");
+  assert.equal(JSON.parse(await read("datapackage.json")).project.title, "Trays");
+  const [, observation] = (await read("observations.csv")).split("\n");
+  assert.match(observation!, /,2026-05-12T06:30:00\+02:00,.*,Brassica oleracea,1,/);
 });

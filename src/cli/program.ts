@@ -90,7 +90,8 @@ export function createProgram(
     .addCommand(createStatusCommand(output, setStatus))
     .addCommand(createJobsCommand(output, setStatus))
     .addCommand(createWorkersCommand(output))
-    .addCommand(createRetryFailedCommand(output, setStatus));
+    .addCommand(createRetryFailedCommand(output, setStatus))
+    .hook("preAction", (_, command) => refuseEmpty(command));
   for (const command of [program, ...program.commands.flatMap(withSubcommands)]) {
     command
       .exitOverride()
@@ -101,6 +102,25 @@ export function createProgram(
       });
   }
   return program;
+}
+
+/**
+ * Refuses empty texts, which unset variables of a shell leave: as a path one would be the current
+ * folder, as a condition it would hold for everything. An empty variable of the environment counts
+ * as not set.
+ */
+function refuseEmpty(command: Command): void {
+  const isEmpty = (text: unknown) => typeof text === "string" && text.trim() === "";
+  const error = (what: string) =>
+    command.error(`error: ${what} is empty; is a variable of the shell not set?`);
+  if (command.args.some(isEmpty)) error("an argument");
+  for (const option of command.options) {
+    const name = option.attributeName();
+    const value: unknown = command.getOptionValue(name);
+    if (![value].flat().some(isEmpty)) continue;
+    if (command.getOptionValueSource(name) === "cli") error(`the value of '${option.flags}'`);
+    command.setOptionValueWithSource(name, undefined, "default");
+  }
 }
 
 /** Names the subcommands where another one was asked for, unless one is spelt like it. */

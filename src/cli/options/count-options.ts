@@ -9,9 +9,9 @@ import {
 import {
   collectClasses,
   collectClassScores,
-  flagsOf,
   parseFraction,
   parseImageSize,
+  refuseWithout,
 } from "./option-values.ts";
 import { addDecodeOption, type DecodeArguments, readDecode } from "./photo-options.ts";
 import { addSampleOptions, readSampleOptions, type SampleArguments } from "./sample-options.ts";
@@ -86,7 +86,7 @@ export function addCountOptions(command: Command): Command {
 /** Reads what is to be counted from the command line. */
 export function readCountOptions(command: Command, options: CountArguments): CountOptions {
   const { confidence, classes, classConfidence, iou, imageSize, recordFrom, segment } = options;
-  if (segment === undefined) refuseSegmentOptions(command);
+  refuseWithout(command, "segment", segmentOptions);
   const slicing = readSlicing(command, options);
   const most = options.maxDetections ?? maxDetections[slicing ? "sliced" : "whole"];
   return {
@@ -115,17 +115,10 @@ export function readCountOptions(command: Command, options: CountArguments): Cou
   };
 }
 
+/** They have no meaning without `--segment`. */
 const segmentOptions = [
   "segmentConfidence",
   "segmentClasses",
   "segmentClassConfidence",
   "segmentImageSize",
 ] satisfies (keyof CountArguments)[];
-
-/** Options of regions have no meaning without `--segment`. */
-function refuseSegmentOptions(command: Command): void {
-  for (const name of segmentOptions) {
-    if (command.getOptionValueSource(name) !== "cli") continue;
-    command.error(`error: option '${flagsOf(command, name)}' needs --segment`);
-  }
-}

@@ -11,6 +11,7 @@ import type { WantedPrecision } from "../../pipeline/precision/settle-precision.
 import {
   collectClasses,
   collectClassScores,
+  collectNamed,
   parseCount,
   parseFraction,
   parseImageSize,
@@ -142,7 +143,7 @@ function collectDeviceOption(
   before: Readonly<Record<string, string>> = {},
 ): Readonly<Record<string, string>> {
   const at = text.indexOf("=");
-  if (at > 0) return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+  if (at > 0) return collectNamed([text.slice(0, at), text.slice(at + 1)], before);
   throw new InvalidArgumentError(
     `Expected a key and a value, as in num_streams=1, got \`${text}\`.`,
   );

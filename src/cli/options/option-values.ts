@@ -50,12 +50,6 @@ export function parseLimit(text: string): number {
   throw expected("a whole number, 0 for all", text);
 }
 
-/** Refuses an empty text, such as that of an unset shell variable. */
-export function parseNotEmpty(text: string): string {
-  if (text.trim() !== "") return text;
-  throw expected("a path or URL", text);
-}
-
 /** Gathers classes, by name or id: `plant,weed`. */
 export function collectClasses(text: string, before: readonly string[] = []): string[] {
   const classes = text.split(",").map((name) => name.trim());
@@ -76,6 +70,15 @@ export function collectClassScores(
     throw expected("scores from 0 to 1 by class, as in plant=0.4,weed=0.6", text);
   });
   return [...before, ...scores];
+}
+
+/** Gathers the values of an option by name; one that is named twice has no value that is meant. */
+export function collectNamed(
+  [name, value]: readonly [name: string, value: string],
+  before: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  if (!Object.hasOwn(before, name)) return { ...before, [name]: value };
+  throw new InvalidArgumentError(`Expected one value for \`${name}\`, got two.`);
 }
 
 /** Gathers the values of an option that may be repeated. */
@@ -114,6 +117,27 @@ export function requireOption<T extends object>(
 ): void {
   if (options[name] === undefined)
     command.error(`error: option '${flagsOf(command, name)}' is needed`);
+}
+
+/** Refuses options that have no effect without another one. */
+export function refuseWithout(command: Command, needed: string, names: readonly string[]): void {
+  if (command.getOptionValue(needed) !== undefined) return;
+  const stray = findGiven(command, names);
+  if (stray === undefined) return;
+  const { long } = command.options.find((option) => option.attributeName() === needed)!;
+  command.error(`error: option '${flagsOf(command, stray)}' needs ${long}`);
+}
+
+/** Refuses options that have no meaning with another one, or without it. */
+export function refuse(command: Command, names: readonly string[], circumstance: string): void {
+  const stray = findGiven(command, names);
+  if (stray === undefined) return;
+  command.error(`error: option '${flagsOf(command, stray)}' has no meaning ${circumstance}`);
+}
+
+/** The first of the options that the command line gives. */
+export function findGiven(command: Command, names: readonly string[]): string | undefined {
+  return names.find((name) => command.getOptionValueSource(name) === "cli");
 }
 
 /** Returns how an option is written in the help: `--detect <model>`. */

@@ -1,4 +1,4 @@
-import { open } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { addAbortSignal } from "node:stream";
 import { OrangeryError } from "../../errors.ts";
 import { readPhotoList } from "../../pipeline/photos/read-photo-list.ts";
@@ -17,6 +17,9 @@ export async function openPhotoList(
   if (name === "-") return absolute(readPhotoList(addAbortSignal(signal, process.stdin)));
   const path = fromCaller(name);
   try {
+    // Opening a folder succeeds; reading it would fail later.
+    const isFolder = (await stat(path)).isDirectory();
+    if (isFolder) throw Object.assign(new Error("It is a folder."), { code: "EISDIR" });
     const file = await open(path);
     return absolute(readPhotoList(file.createReadStream({ signal })));
   } catch (cause) {

@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { refuseWithout } from "./option-values.ts";
 
 /** The queue that a command works on. */
 export interface QueueArguments {
@@ -9,7 +10,9 @@ export interface QueueArguments {
 
 /** Adds the options of a queue that is looked at only where it is named. */
 export function addNamedQueueOptions(command: Command, description: string): Command {
-  return addServerOptions(command.option("--queue <name>", description));
+  return addServerOptions(command.option("--queue <name>", description)).hook("preAction", () =>
+    refuseWithout(command, "queue", names),
+  );
 }
 
 /** Adds the options of the queue. */
@@ -19,7 +22,10 @@ export function addQueueOptions(command: Command): Command {
 
 /** Adds the options of a queue that is looked at only where its server is named. */
 export function addNamedServerOptions(command: Command): Command {
-  return addServerOptions(command.option("--queue <name>", "the queue's name", "photos"), {});
+  return addServerOptions(command.option("--queue <name>", "the queue's name", "photos"), {}).hook(
+    "preAction",
+    () => refuseWithout(command, "queueUrl", ["queue"]),
+  );
 }
 
 /** Both set the server; the first is the one that messages and documents name. */

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { CountOptions } from "../../pipeline/recipe/count-recipe.ts";
 import type { ReadRecipe } from "../../pipeline/recipe/recipe-document.ts";
 import { type CountArguments, readCountOptions } from "./count-options.ts";
-import { collect, flagsOf, requireOption } from "./option-values.ts";
+import { collect, findGiven, flagsOf, refuseWithout, requireOption } from "./option-values.ts";
 
 /** A recipe that is in a file, in place of the options that make one. */
 export interface RecipeFileArguments {
@@ -20,11 +20,13 @@ export function addRecipeFileOption(command: Command): Command {
 
 /** Adds the option that names places of models. */
 export function addModelPlacesOption(command: Command): Command {
-  return command.option(
-    "--models <place>",
-    "a folder or s3://bucket/folder/ with models of recipes; may be repeated",
-    collect,
-  );
+  return command
+    .option(
+      "--models <place>",
+      "a folder or s3://bucket/folder/ with models of recipes; may be repeated",
+      collect,
+    )
+    .hook("preAction", () => refuseWithout(command, "recipe", ["models"]));
 }
 
 /** What a recipe decides, so that its options and a recipe's file exclude each other. */
@@ -53,7 +55,7 @@ export async function readCount(
 
 /** Reads a recipe's file, beside which no option decides anything. */
 export async function readGivenRecipe(command: Command, file: string): Promise<ReadRecipe> {
-  const stray = decisive.find((name) => command.getOptionValueSource(name) === "cli");
+  const stray = findGiven(command, decisive);
   if (stray !== undefined) {
     command.error(`error: option '${flagsOf(command, stray)}' and '--recipe' exclude each other`);
   }

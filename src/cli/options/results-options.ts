@@ -7,12 +7,7 @@ import type { PhotoSelection } from "../../ledger/photos/selection.ts";
 import type { CountsKind } from "../../ledger/review/counts/counts-kind.ts";
 import type { CountQuestion } from "../../ledger/scores/count-question.ts";
 import { fromCaller, photoFromCaller } from "./caller-paths.ts";
-import {
-  collectClasses,
-  collectClassScores,
-  parseFraction,
-  parseNotEmpty,
-} from "./option-values.ts";
+import { collectClasses, collectClassScores, parseFraction } from "./option-values.ts";
 
 export const defaultResults = "results.db";
 export const resultsHelp = `a file or postgres://… (default: ${defaultResults})`;
@@ -69,7 +64,6 @@ export function addSelectionOptions(command: Command): Command {
   addRecipeOption(command).option(
     "--under <path>",
     "only photos at or below this file, folder or URL",
-    parseNotEmpty,
   );
   return addTakenOptions(command).option(
     "--count-duplicates-once",

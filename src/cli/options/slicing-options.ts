@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import type { SlicingOptions } from "../../pipeline/count/slicing.ts";
-import { expected, flagsOf, parseCount, parseDecimal } from "./option-values.ts";
+import { expected, parseCount, parseDecimal, refuseWithout } from "./option-values.ts";
 
 /** Options of slices; undefined where they were not given. */
 export interface SlicingArguments {
@@ -61,8 +61,7 @@ export function readSlicing(
   const { slice, overlap, merge, metric, mergeThreshold, fullImage, batchSize } = options;
   if (slice === undefined) {
     const dependent = { overlap, merge, metric, mergeThreshold, fullImage, batchSize };
-    const given = Object.entries(dependent).find(([, value]) => value !== undefined);
-    if (given) command.error(`error: option '${flagsOf(command, given[0])}' needs --slice`);
+    refuseWithout(command, "slice", Object.keys(dependent));
     return undefined;
   }
   if (slice === "auto" && overlap !== undefined) {

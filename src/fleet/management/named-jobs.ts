@@ -19,9 +19,11 @@ export async function* findNamedJobs(
 ): AsyncGenerator<FoundJob> {
   const states = statesOf(filter);
   for (const { recipe, queue } of queues) {
-    const ids = (filter.names ?? []).flatMap((name) =>
+    const named = (filter.names ?? []).flatMap((name) =>
       recipe === undefined ? [name] : [name, photoJobId(name, recipe.hash)],
     );
+    // A job may be named twice, by its photo and its id.
+    const ids = [...new Set(named)];
     for (let first = 0; first < ids.length; first += jobsAtOnce) {
       signal?.throwIfAborted();
       const page = ids.slice(first, first + jobsAtOnce);

@@ -51,7 +51,7 @@ export function unusableModule(
   return new OrangeryError(
     "TASK_MODULE_UNUSABLE",
     `Expected the module of tasks ${shownName(url)} ${expected}, but ${came}. ` +
-      "Correct it, or name another with --task.",
+      "Correct it, or name another with --task or --celery-task.",
     { details: { module: url }, cause },
   );
 }

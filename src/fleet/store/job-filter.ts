@@ -20,10 +20,11 @@ export interface JobFilter {
 
 /** The states in which jobs of a filter can be. */
 export function statesOf({ states = jobStates, code }: JobFilter): readonly JobState[] {
+  const wanted = [...new Set(states)];
   // Jobs in other states may still have the reason of an earlier attempt.
   return code === undefined
-    ? states
-    : states.filter((state) => state === "failed" || state === "delayed");
+    ? wanted
+    : wanted.filter((state) => state === "failed" || state === "delayed");
 }
 
 /** Whether jobs can be counted without reading them. */

@@ -312,9 +312,9 @@ describe("recycling a slot", () => {
   });
 
   test("stopped meanwhile, it stops: the successor takes no jobs", async () => {
-    await using slot = new Slot();
-    await slot.work();
-    slot.supervisor.recycle();
+    await using slot = new Slot({ recycle: { tasks: 3 } });
+    const first = await slot.work();
+    first.report({ tasks: 3 });
     const successor = await slot.processes.next();
     slot.supervisor.stop(0);
     successor.becomeReady();

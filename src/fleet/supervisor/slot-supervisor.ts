@@ -100,7 +100,7 @@ export class SlotSupervisor {
   /** Works until it is stopped or gives up; resolves when every process has ended. */
   async run(): Promise<void> {
     let worker = await this.#startAnew();
-    while (worker !== undefined) {
+    while (worker !== undefined && !this.#isStopping) {
       // If the successor failed, it is still the old process.
       this.#enter("working");
       const end = await this.#untilWatchEnds(worker);

@@ -112,6 +112,12 @@ describe("CUDA from a package index", limit, () => {
     assertInPlace();
     await removeProvider("cuda");
     await assert.rejects(add(), { code: "DOWNLOAD_FAILED", message: /it answered 401/ });
+    // A mirror may also write them into the addresses of its files.
+    const files = `http://me:p%40ss@127.0.0.1:${index.port}/files`;
+    const listing = [provider, cublas].map(({ file }) => `<a href="${files}/${file}">`).join("");
+    index.behave({ credentials: "me:p@ss", listing });
+    await add({ index: index.url.replace("//", "//me:p%40ss@") });
+    assertInPlace();
   });
 
   test("a connection that breaks goes on where it broke", async () => {
@@ -121,11 +127,13 @@ describe("CUDA from a package index", limit, () => {
     assert.deepEqual(index.asked.slice(0, 2), [provider.file, `${provider.file} bytes=100-`]);
   });
 
-  test("a server that knows no ranges sends all again", async () => {
-    index.behave({ breaksAfter: 100, breaks: 1, ignoresRanges: true });
-    await add();
-    assertInPlace();
-  });
+  for (const how of ["ignoresRanges", "refusesRanges"]) {
+    test(`a server that ${how} sends all again`, async () => {
+      index.behave({ breaksAfter: 100, breaks: 1, [how]: true });
+      await add();
+      assertInPlace();
+    });
+  }
 
   test("what was stopped goes on, whatever was left behind", async () => {
     // As a process leaves it that was killed within the second package: its lock, and half a file.
@@ -194,11 +202,16 @@ describe("CUDA from a package index", limit, () => {
     await rm(join(folder, "lock"));
   });
 
-  test("what has another hash is thrown away", async () => {
-    index.behave({ swaps: true });
-    const code = "DOWNLOAD_DAMAGED";
-    await assert.rejects(add(), { code, message: /ort-gpu 1\.0 as PyPI has it, but its sha256/ });
-    assert.deepEqual(readdirSync(folder), []);
+  test("what has another hash or more bytes is thrown away", async () => {
+    for (const [behaviour, reason] of [
+      [{ swaps: true }, "its sha256"],
+      [{ pads: true }, "it has more than"],
+    ] as const) {
+      index.behave(behaviour);
+      const message = new RegExp(`ort-gpu 1\\.0 as PyPI has it, but ${reason}`);
+      await assert.rejects(add(), { code: "DOWNLOAD_DAMAGED", message });
+      assert.deepEqual(readdirSync(folder), []);
+    }
   });
 
   test("an index without the package, and none at all, are reported", async () => {
@@ -233,7 +246,10 @@ describe("CUDA from a package index", limit, () => {
     assert.deepEqual([...new Set(proxy.asked)], ["packages.invalid:80"]);
   });
 
-  for (const listing of ['{"files": [', '{"error": "none"}', '<a href="%zz.whl">', "{}"]) {
+  for (const listing of [
+    ...['{"files": [', '{"error": "none"}', '<a href="%zz.whl">', "{}"],
+    `<a href="file:///${provider.file}">`,
+  ]) {
     test(`an index that answers ${listing} is refused with a code`, async () => {
       index.behave({ listing });
       await assert.rejects(add(), {

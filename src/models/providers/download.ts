@@ -61,7 +61,7 @@ async function fetchWhole(
 function mayPass(error: unknown): boolean {
   if (!isOrangeryError(error, "DOWNLOAD_FAILED")) return false;
   const { status } = error.details as { readonly status?: number };
-  return status === undefined || status >= 500 || status === 408 || status === 429;
+  return status === undefined || status >= 500 || [408, 416, 429].includes(status);
 }
 
 interface Fetching extends Pick<DownloadOptions, "onProgress" | "signal"> {
@@ -86,6 +86,8 @@ async function fetchRest(
     });
     if (!response.ok || response.body === null) {
       await response.body?.cancel();
+      // The server has less than what is here, or knows no ranges.
+      if (response.status === 416) await handle.truncate(0);
       throw notFetched(url, `it answered ${response.status}`, { status: response.status });
     }
     // A server without range support sends the whole file from the beginning.
@@ -96,7 +98,10 @@ async function fetchRest(
     for await (const chunk of response.body) {
       timer.refresh();
       size += chunk.length;
-      if (size > wheel.bytes) throw damaged(wheel, `it has more than ${wheel.bytes} bytes`);
+      if (size > wheel.bytes) {
+        await handle.truncate(0);
+        throw damaged(wheel, `it has more than ${wheel.bytes} bytes`);
+      }
       await handle.appendFile(chunk);
       onProgress?.(size);
     }

@@ -1,8 +1,12 @@
+import { hasUnencodedPassword, hideCredentials } from "../../base/url.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { Wheel } from "./provider-wheels.ts";
 
 /** The simple index of PyPI, which mirrors have as well. */
 export const defaultIndex = "https://pypi.org/simple";
+
+/** The longest time that an index takes to answer; its files may take longer. */
+const listingMs = 60_000;
 
 /** A URL to fetch. Its name and password are a header: `fetch` takes no URL that has them. */
 export interface WheelAddress {
@@ -27,7 +31,7 @@ export async function findWheel(
       ...headers,
       accept: "application/vnd.pypi.simple.v1+json, text/html;q=0.5",
     },
-    signal: signal ?? null,
+    signal: AbortSignal.any([AbortSignal.timeout(listingMs), ...(signal ? [signal] : [])]),
   }).catch((cause: unknown) => {
     signal?.throwIfAborted();
     throw notFetched(url, fetchFailure(cause), { cause });
@@ -45,8 +49,10 @@ export async function findWheel(
     const reason = `it does not list ${file} (version ${version} of ${project})`;
     throw notFetched(url, reason, { status: 404 });
   }
+  const address = toAddress(found);
   // A mirror that asks for a name and a password does so for its files as well.
-  return { url: found, headers: found.origin === url.origin ? headers : {} };
+  const inherited = found.origin === url.origin ? headers : {};
+  return { ...address, headers: { ...inherited, ...address.headers } };
 }
 
 interface Listed {
@@ -59,7 +65,10 @@ interface Listed {
 function readListing(listing: string, { url, file, base }: Listed): URL | undefined {
   try {
     const listed = findFile(listing, file);
-    return listed === undefined ? undefined : new URL(listed, base);
+    if (listed === undefined) return undefined;
+    const found = new URL(listed, base);
+    if (!isHttp(found)) throw new Error(`${file} is said to be at ${found.protocol}`);
+    return found;
   } catch (cause) {
     const reason = `its answer is no list of files (${(cause as Error).message})`;
     throw notFetched(url, reason, { cause, status: 200 });
@@ -85,12 +94,21 @@ function findFile(listing: string, file: string): string | undefined {
 
 function readAddress(text: string): WheelAddress {
   const url = URL.parse(text);
-  if (url === null || !/^https?:$/.test(url.protocol)) {
+  if (url === null || !isHttp(url) || hasUnencodedPassword(text)) {
     throw new OrangeryError(
       "INVALID_ARGUMENT",
-      `Expected the address of a package index, as in ${defaultIndex}, got \`${text}\`.`,
+      `Expected the address of a package index, as in ${defaultIndex}, ` +
+        `got \`${hideCredentials(text)}\`.`,
     );
   }
+  return toAddress(url);
+}
+
+function isHttp({ protocol }: URL): boolean {
+  return /^https?:$/.test(protocol);
+}
+
+function toAddress(url: URL): WheelAddress {
   const { username, password } = url;
   [url.username, url.password] = ["", ""];
   if (username === "") return { url, headers: {} };

@@ -1,4 +1,5 @@
 import { readFile, unlink, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { OrangeryError } from "../../errors.ts";
 
 /**
@@ -19,7 +20,7 @@ export async function takeLock(file: string): Promise<AsyncDisposable> {
     if (isRunning(owner)) {
       throw new OrangeryError(
         "NOT_WRITABLE",
-        `Expected to change CUDA's folder alone, but process ${owner} is changing it. ` +
+        `Expected to be alone in ${dirname(file)}, but process ${owner} is changing it. ` +
           `Wait until it has ended, or remove ${file} if it is none of Orangery.`,
         { details: { file, process: owner } },
       );

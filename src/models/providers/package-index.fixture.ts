@@ -62,6 +62,8 @@ export interface IndexBehaviour {
   readonly html?: boolean;
   /** Sends a whole file whatever range is asked for. */
   readonly ignoresRanges?: boolean;
+  /** Answers 416 to a request for a range. */
+  readonly refusesRanges?: boolean;
   /** Breaks the connection after so many bytes of a file, this many times. */
   readonly breaksAfter?: number;
   readonly breaks?: number;
@@ -71,6 +73,8 @@ export interface IndexBehaviour {
   readonly credentials?: string;
   /** Sends something else under the name of each file. */
   readonly swaps?: boolean;
+  /** Sends more under the name of each file than it has. */
+  readonly pads?: boolean;
   /** Answers with this in place of a list of files. */
   readonly listing?: string;
   /** Breaks the connection in the middle of a list of files. */
@@ -160,8 +164,14 @@ export class PackageIndex implements AsyncDisposable {
       response.writeHead(404).end();
       return;
     }
-    const { ignoresRanges, breaksAfter, breaks = 0, hangsAfter, swaps } = this.behaviour;
-    const contents = swaps ? Buffer.alloc(wheel.bytes, "x") : wheel.contents;
+    const { refusesRanges, ignoresRanges, swaps, pads } = this.behaviour;
+    const { breaksAfter, breaks = 0, hangsAfter } = this.behaviour;
+    if (refusesRanges && range !== undefined) {
+      response.writeHead(416).end();
+      return;
+    }
+    const sent = swaps ? Buffer.alloc(wheel.bytes, "x") : wheel.contents;
+    const contents = pads ? Buffer.concat([sent, sent]) : sent;
     const start = ignoresRanges ? 0 : Number(/^bytes=(\d+)-$/.exec(range ?? "")?.[1] ?? 0);
     const { length } = contents;
     response.writeHead(start === 0 ? 200 : 206, {

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { parsePort } from "../../options/option-values.ts";
+import { parsePort, refuseWithout } from "../../options/option-values.ts";
 
 /** Whether a command serves the control room of its results while it works. */
 export interface ServeDashboardArguments {
@@ -18,7 +18,8 @@ export function addDashboardOptions(command: Command): Command {
       "the port of that page; 0 takes a free one",
       parsePort,
       defaultDashboardPort,
-    );
+    )
+    .hook("preAction", () => refuseWithout(command, "dashboard", ["dashboardPort"]));
 }
 
 /** Passwords come from the environment: every user of a machine can read command lines. */

@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { flagsOf, parseLimit, parseNotEmpty } from "../../options/option-values.ts";
+import { flagsOf, parseLimit } from "../../options/option-values.ts";
 import { addNamedQueueOptions } from "../../options/queue-options.ts";
 import { addTakenOptions, defaultResults } from "../../options/results-options.ts";
 import { plainExitStatusHelp } from "../../output/exit-status.ts";
@@ -24,7 +24,7 @@ export function createFailuresCommand(output: StandardOutput): Command {
     .argument("[results]", `results, a file or postgres://… (default: ${defaultResults})`);
   addNamedQueueOptions(command, "list the failed jobs of this queue instead")
     .option("--recipe <name>", "only this recipe, by its name or the beginning of its hash")
-    .option("--under <path>", "only photos at or below this file, folder or URL", parseNotEmpty);
+    .option("--under <path>", "only photos at or below this file, folder or URL");
   addTakenOptions(command)
     .option("--code <code>", "only photos that failed with this error code")
     .option("--limit <number>", "the most photos, 0 for all (default: 50 in a table)", parseLimit)

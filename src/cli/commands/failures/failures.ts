@@ -50,7 +50,10 @@ export async function listFailures(
     return !output.isClosed;
   });
   if (shown === 0) {
-    const none = `No failed photos in ${source.name}\n`;
+    const { code, under, recipe, takenAfter, takenBefore } = options;
+    const isNarrowed = [code, under, recipe, takenAfter, takenBefore].some(Boolean);
+    const match = isNarrowed ? " match the options" : "";
+    const none = `No failed photos in ${source.name}${match}\n`;
     return await output.write((await source.describeNone()) || none);
   }
   // Counting scans all of them, so the first rows are printed before it.

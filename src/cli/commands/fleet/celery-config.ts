@@ -1,55 +1,96 @@
 import { readFile } from "node:fs/promises";
+import {
+  checkOptions,
+  type Expectation,
+  numberFrom,
+  optionsByName,
+  text,
+  trueOrFalse,
+  wholeNumberFrom,
+} from "../../../base/check-options.ts";
 import { OrangeryError } from "../../../errors.ts";
-import type { CeleryAppOptions } from "../../../fleet/celery/app/celery-options.ts";
+import {
+  type CeleryAppOptions,
+  nameOfQueue,
+  queueTypes,
+  wholeNumbers,
+} from "../../../fleet/celery/app/celery-options.ts";
 import { displayPath, fromCaller } from "../../options/caller-paths.ts";
 
-type Setting = (value: never) => Partial<CeleryAppOptions>;
+type Option = keyof CeleryAppOptions;
+type Options = Partial<CeleryAppOptions>;
+
+/** A setting of a Celery app: what it has to be, and what it is here. */
+interface Setting {
+  readonly expectation: Expectation;
+  readonly toOptions: (value: never) => Options;
+  /** What Python's None means. Default: as if the setting were not there. */
+  readonly ofNone?: Options;
+}
+
+type Settings = Readonly<Record<string, Setting>>;
 
 /** The settings of a Celery app that matter to its workers, by their names there. */
-const settings: Readonly<Record<string, Setting>> = {
-  result_expires: (seconds: number | null) => ({ resultExpiresMs: 1000 * (seconds ?? 0) }),
-  result_extended: (resultExtended: boolean) => ({ resultExtended }),
-  task_ignore_result: (ignoreResult: boolean) => ({ ignoreResult }),
-  task_store_errors_even_if_ignored: (stores: boolean) => ({ storeErrorsEvenIfIgnored: stores }),
-  task_track_started: (trackStarted: boolean) => ({ trackStarted }),
-  task_acks_late: (acksLate: boolean) => ({ acksLate }),
-  task_reject_on_worker_lost: (rejects: boolean) => ({ rejectOnWorkerLost: rejects }),
-  task_time_limit: (seconds: number) => ({ timeLimitMs: 1000 * seconds }),
-  task_soft_time_limit: (seconds: number) => ({ softTimeLimitMs: 1000 * seconds }),
-  task_default_queue: (defaultQueue: string) => ({ defaultQueue }),
-  task_default_queue_type: (queueType: "classic" | "quorum") => ({ queueType }),
-  task_queue_max_priority: (queueMaxPriority: number | null) => ({
-    queueMaxPriority: queueMaxPriority ?? undefined,
-  }),
-  broker_native_delayed_delivery_queue_type: (nativeDelayQueueType: "classic" | "quorum") => ({
-    nativeDelayQueueType,
-  }),
-  result_persistent: (resultPersistent: boolean) => ({ resultPersistent }),
-  task_routes: (routes: Readonly<Record<string, string | { readonly queue: string }>>) => ({
-    routes: Object.fromEntries(
-      Object.entries(routes).map(([task, route]) => [
-        task,
-        typeof route === "string" ? route : route.queue,
-      ]),
-    ),
-  }),
-  worker_send_task_events: (sendTaskEvents: boolean) => ({ sendTaskEvents }),
-  broker_transport_options: (options: TransportOptions) => ({
-    ...(options.global_keyprefix !== undefined && { globalKeyPrefix: options.global_keyprefix }),
-    ...(options.visibility_timeout !== undefined && {
-      visibilityTimeoutMs: 1000 * options.visibility_timeout,
+const settings: Settings = {
+  result_expires: { ...seconds("resultExpiresMs", 0), ofNone: { resultExpiresMs: 0 } },
+  result_extended: same("resultExtended"),
+  task_ignore_result: same("ignoreResult"),
+  task_store_errors_even_if_ignored: same("storeErrorsEvenIfIgnored"),
+  task_track_started: same("trackStarted"),
+  task_acks_late: same("acksLate"),
+  task_reject_on_worker_lost: same("rejectOnWorkerLost"),
+  task_time_limit: seconds("timeLimitMs"),
+  task_soft_time_limit: seconds("softTimeLimitMs"),
+  task_default_queue: same("defaultQueue", nameOfQueue),
+  task_default_queue_type: same("queueType", queueTypes),
+  task_queue_max_priority: same("queueMaxPriority", wholeNumberFrom(1)),
+  broker_native_delayed_delivery_queue_type: same("nativeDelayQueueType", queueTypes),
+  result_persistent: same("resultPersistent"),
+  task_routes: {
+    expectation: {
+      expected: 'an object as in {"plants.count": {"queue": "gpu"}}, with whole names of tasks',
+      holds: (value) =>
+        optionsByName.holds(value) &&
+        Object.entries(value as Routes).every(
+          ([task, route]) => !/[*?[]/.test(task) && nameOfQueue.holds(queueOf(route)),
+        ),
+    },
+    toOptions: (routes: Routes) => ({
+      routes: Object.fromEntries(
+        Object.entries(routes).map(([task, route]) => [task, queueOf(route)]),
+      ),
     }),
-    ...(options.priority_steps !== undefined && { prioritySteps: options.priority_steps }),
+  },
+  worker_send_task_events: same("sendTaskEvents"),
+  broker_transport_options: several({
+    global_keyprefix: same("globalKeyPrefix", text("a text")),
+    visibility_timeout: seconds("visibilityTimeoutMs"),
+    priority_steps: same("prioritySteps", wholeNumbers),
   }),
-  result_backend_transport_options: (options: TransportOptions) => ({
-    ...(options.global_keyprefix !== undefined && { resultKeyPrefix: options.global_keyprefix }),
+  result_backend_transport_options: several({
+    global_keyprefix: same("resultKeyPrefix", text("a text")),
   }),
 };
 
-interface TransportOptions {
-  readonly global_keyprefix?: string;
-  readonly visibility_timeout?: number;
-  readonly priority_steps?: readonly number[];
+type Routes = Readonly<Record<string, string | { readonly queue: string }>>;
+
+function queueOf(route: Routes[string]): string {
+  return typeof route === "string" ? route : route?.queue;
+}
+
+function same(option: Option, expectation: Expectation = trueOrFalse): Setting {
+  return { expectation, toOptions: (value) => ({ [option]: value }) };
+}
+
+function seconds(option: Option, least = 0.001): Setting {
+  return {
+    expectation: numberFrom(least),
+    toOptions: (value: number) => ({ [option]: 1000 * value }),
+  };
+}
+
+function several(inner: Settings): Setting {
+  return { expectation: optionsByName, toOptions: (given) => readSettings(inner, given) };
 }
 
 /**
@@ -57,29 +98,32 @@ interface TransportOptions {
  *
  * @throws `INVALID_ARGUMENT`
  */
-export async function readCeleryConfig(path: string): Promise<Partial<CeleryAppOptions>> {
+export async function readCeleryConfig(path: string): Promise<Options> {
   const file = fromCaller(path);
-  let given: Record<string, never>;
   try {
-    given = JSON.parse(await readFile(file, "utf8"));
+    const given = JSON.parse(await readFile(file, "utf8"));
+    checkOptions({ settings: given }, optionsByName);
+    return readSettings(settings, given);
   } catch (cause) {
-    throw unusable(path, `${cause instanceof Error ? cause.message : cause}`, cause);
+    throw new OrangeryError(
+      "INVALID_ARGUMENT",
+      `The settings of Celery in ${displayPath(file)} cannot be used. ${(cause as Error).message}`,
+      { cause, details: { option: "celery-config" } },
+    );
   }
-  const options: Partial<CeleryAppOptions>[] = [];
-  for (const [name, value] of Object.entries(given)) {
-    const setting = Object.hasOwn(settings, name) ? settings[name] : undefined;
-    if (setting === undefined) {
-      throw unusable(path, `\`${name}\`, which is none of ${Object.keys(settings).join(", ")}`);
-    }
-    options.push(setting(value));
-  }
-  return Object.assign({}, ...options);
 }
 
-function unusable(path: string, came: string, cause?: unknown): OrangeryError {
-  return new OrangeryError(
-    "INVALID_ARGUMENT",
-    `Expected settings of Celery as JSON in ${displayPath(fromCaller(path))}, got ${came}.`,
-    { cause, details: { option: "celery-config" } },
-  );
+/** Another setting would have no effect, so that it is refused. */
+function readSettings(known: Settings, given: object): Options {
+  const options = Object.entries(given).map(([name, value]) => {
+    const setting = Object.hasOwn(known, name) ? known[name] : undefined;
+    if (setting === undefined) {
+      const names = Object.keys(known).join(", ");
+      throw new Error(`Expected settings of ${names}, got \`${name}\`.`);
+    }
+    if (value === null) return setting.ofNone ?? {};
+    checkOptions({ [name]: value }, setting.expectation);
+    return setting.toOptions(value as never);
+  });
+  return Object.assign({}, ...options);
 }

@@ -1,3 +1,4 @@
+import { hostname as ownHost } from "node:os";
 import { pathToFileURL } from "node:url";
 import { hideCredentials } from "../../../base/url.ts";
 import { OrangeryError } from "../../../errors.ts";
@@ -63,7 +64,8 @@ export async function workForCelery(options: CeleryWorkerArguments): Promise<num
   };
   const found = parseDeviceSlots(devices, { found: findDevices() });
   return await supervise(options, {
-    slots: hostname === undefined ? found : nameSlots(found, hostname, devices === "auto"),
+    slots:
+      hostname === undefined ? found : nameSlots(found, toNodeName(hostname), devices === "auto"),
     config: {
       task: celeryModuleUrl,
       models: Object.fromEntries(models),
@@ -102,6 +104,18 @@ async function readCounting(
       allowPrivateAddresses,
     },
   };
+}
+
+/**
+ * Returns the name that Celery gives a node: with `celery@` where there is no `@`, and the host's
+ * name for `%h`, what is before its first dot for `%n`, and what is behind it for `%d`.
+ */
+function toNodeName(text: string): string {
+  const host = ownHost();
+  const [first = "", ...domain] = host.split(".");
+  const parts: Record<string, string> = { h: host, n: first, d: domain.join("."), "%": "%" };
+  const name = text.replace(/%([hnd%])/g, (_, letter: string) => parts[letter]!);
+  return name.includes("@") ? name : `celery@${name}`;
 }
 
 /**

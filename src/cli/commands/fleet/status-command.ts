@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { refuse, refuseWithout } from "../../options/option-values.ts";
 import { addQueueOptions } from "../../options/queue-options.ts";
 import { addRecipeOption, addResultsOption } from "../../options/results-options.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
@@ -35,6 +36,8 @@ export function createStatusCommand(
   return command.action(async (options: StatusArguments) => {
     const { serveStatus, showStatus } = await import("./status.ts");
     const isServed = options.metricsPort !== undefined;
+    if (isServed) refuse(command, ["results", "recipe", "watch", "json"], "with --metrics-port");
+    refuseWithout(command, "results", ["recipe"]);
     setStatus(await (isServed ? serveStatus : showStatus)(output, options));
   });
 }

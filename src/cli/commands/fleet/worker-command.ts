@@ -1,7 +1,14 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { isOrangeryError } from "../../../errors.ts";
 import { parseDeviceSlots } from "../../../fleet/supervisor/device-slots.ts";
-import { collect, expected, flagsOf, parseBytes, parseCount } from "../../options/option-values.ts";
+import {
+  collect,
+  collectNamed,
+  expected,
+  parseBytes,
+  parseCount,
+  refuse,
+} from "../../options/option-values.ts";
 import {
   addLocationOption,
   addMaxPixelsOption,
@@ -83,29 +90,29 @@ export function createWorkerCommand(setStatus: (status: number) => void): Comman
         command.error("error: give a '--celery-task' or a '--recipe' with '--broker'");
       }
       if (options.recipe === undefined) {
-        const ofCounting = [
-          "models",
-          "memoryBudget",
-          "location",
-          ...(dashboard ? [] : ["results"]),
-        ];
         refuse(command, ofCounting, "without --recipe");
+        if (!dashboard) refuse(command, ofRoom, "without --recipe");
       } else if (options.recipe.length > 1) {
         command.error("error: give one '--recipe' with '--broker', the file that counts");
       }
+      if (options.celeryTask === undefined) refuse(command, ["model"], "without --celery-task");
       const { workForCelery } = await import("./celery-worker.ts");
       return setStatus(await workForCelery({ ...options, broker }));
     }
     const celeryOnly = ["resultBackend", "celeryTask", "queues", "hostname", "taskEvents"];
     refuse(command, [...celeryOnly, "celeryConfig"], "without --broker");
-    if (options.task !== undefined) {
-      refuse(command, ["recipe", "models", "memoryBudget", "results", "location"], "with --task");
-    }
+    if (options.task === undefined) refuse(command, ["model"], "without --task");
+    else refuse(command, ["recipe", ...ofCounting, ...ofRoom], "with --task");
     // Imported late: help and usage errors need neither queue nor runtime.
     const { work } = await import("./worker.ts");
     setStatus(await work(options));
   });
 }
+
+/** Options of counting as recipes say. */
+const ofCounting = ["models", "memoryBudget", "maxPixels", "location"];
+/** Options of counting that the control room takes, too. */
+const ofRoom = ["results", "allowPrivateAddresses"];
 
 type Arguments = WorkerArguments &
   FormerOptions &
@@ -126,13 +133,6 @@ async function openDashboard(options: Arguments): Promise<AsyncDisposable> {
   const room = await serveDashboard(served);
   logger.info({ url: room.url }, "the control room is served");
   return room;
-}
-
-/** Refuses options that have no meaning with another one, or without it. */
-function refuse(command: Command, names: readonly string[], circumstance: string): void {
-  const given = names.find((name) => command.getOptionValueSource(name) === "cli");
-  if (given === undefined) return;
-  command.error(`error: option '${flagsOf(command, given)}' has no meaning ${circumstance}`);
 }
 
 /** Options that people type out of habit, since `enqueue` and `run` take them. */
@@ -239,19 +239,19 @@ function parseDevices(text: string): string {
 
 function collectTask(
   text: string,
-  before: Record<string, string> | undefined,
-): Record<string, string> {
+  before: Readonly<Record<string, string>> | undefined,
+): Readonly<Record<string, string>> {
   const [, name, module] = /^([^=]+)=(.+)$/.exec(text) ?? [];
   if (name === undefined) throw expected("a name and a module, such as count=./count.ts", text);
-  return { ...before, [name]: module! };
+  return collectNamed([name, module!], before);
 }
 
 function parseNames(text: string): readonly string[] {
   return text.split(",").flatMap((name) => name.trim() || []);
 }
 
-function collectModel(text: string, before: Record<string, string>): Record<string, string> {
+function collectModel(text: string, before: Readonly<Record<string, string>>) {
   const [, name, file] = /^([\w-]+)=(.+)$/.exec(text) ?? [];
   if (name === undefined) throw expected("a name and a file, such as detect=plants.onnx", text);
-  return { ...before, [name]: file! };
+  return collectNamed([name, file!], before);
 }

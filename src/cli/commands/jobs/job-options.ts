@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { type JobState, jobStates } from "../../../fleet/store/job-filter.ts";
-import { collect, expected, parseAge, parseNotEmpty } from "../../options/option-values.ts";
+import { collect, expected, parseAge } from "../../options/option-values.ts";
 import { addResultsOption } from "../../options/results-options.ts";
 import { addPersonOption } from "../management/person-option.ts";
 
@@ -34,7 +34,7 @@ export function addJobFilterOptions(
   }
   command.option("--code <code>", "only jobs that failed with this error code");
   addQueueRecipeOption(command)
-    .option("--under <path>", "only photos at or below this file, folder or URL", parseNotEmpty)
+    .option("--under <path>", "only photos at or below this file, folder or URL")
     .option("--older-than <age>", "only jobs that failed, or were added, before: 2h, 3d", parseAge)
     .option("--newer-than <age>", "only jobs that failed, or were added, since: 2h, 3d", parseAge);
   return command;

@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import type { SlicingOptions } from "../../../pipeline/count/slicing.ts";
 import { addDetectionOptions, type MaxDetections } from "../../options/detection-options.ts";
-import { parseCount, parseFraction } from "../../options/option-values.ts";
+import { parseCount, parseFraction, refuse } from "../../options/option-values.ts";
 import {
   addMaxPixelsOption,
   addPhotoFilterOptions,
@@ -83,6 +83,7 @@ export function createQuantizeCommand(
     if (options.photos === undefined && options.fromFile === undefined) {
       command.error("error: option '--photos <place...>' or '--from-file <list>' is needed");
     }
+    if (options.precision === "float16") refuse(command, ["samples"], "with float16");
     const slicing = readSlicing(command, options);
     const most = options.maxDetections ?? maxDetections[slicing ? "sliced" : "whole"];
     // Imported late: help and usage errors need no runtime.

@@ -6,7 +6,7 @@ import {
   addPrecisionOption,
   type MaxDetections,
 } from "../../options/detection-options.ts";
-import { requireOption } from "../../options/option-values.ts";
+import { refuseWithout, requireOption } from "../../options/option-values.ts";
 import {
   addAnnotateOption,
   addDecodeOption,
@@ -69,6 +69,7 @@ export function createPredictCommand(
     requireOption(command, options, "model");
     const slicing = options.recipeSlicing ?? readSlicing(command, options);
     readDecode(command, options);
+    refuseWithout(command, "json", ["masks"]);
     const most = options.maxDetections ?? maxDetections[slicing ? "sliced" : "whole"];
     // Imported late: help and usage errors need no runtime.
     const { predict } = await import("./predict.ts");

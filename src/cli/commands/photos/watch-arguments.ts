@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { WatchOptions } from "../../../pipeline/photos/watch/watch-options.ts";
-import { expected, flagsOf, parseDecimal } from "../../options/option-values.ts";
+import { expected, parseDecimal, refuseWithout } from "../../options/option-values.ts";
 
 /** Options of watching, as commander parses them. */
 export interface WatchArguments {
@@ -29,10 +29,7 @@ export function addWatchOptions(command: Command): Command {
 export function readWatch(command: Command, options: WatchArguments): WatchOptions | undefined {
   const { watch, settle, watchEvery } = options;
   if (watch) return { settleMs: toMs(settle), everyMs: toMs(watchEvery) };
-  for (const name of ["settle", "watchEvery"] satisfies (keyof WatchArguments)[]) {
-    if (options[name] === undefined) continue;
-    command.error(`error: option '${flagsOf(command, name)}' needs --watch`);
-  }
+  refuseWithout(command, "watch", ["settle", "watchEvery"] satisfies (keyof WatchArguments)[]);
   return undefined;
 }
 

@@ -78,7 +78,7 @@ export async function refuseToReplace(location: string, out: string): Promise<vo
   if (existing !== (await real(location))) return;
   throw new OrangeryError(
     "INVALID_ARGUMENT",
-    `Expected another file for --out than the results file ${displayPath(location)}.`,
+    `Expected another file to write than the results file ${displayPath(location)}.`,
     { details: { out } },
   );
 }

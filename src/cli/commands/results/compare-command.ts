@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { refuseWithout } from "../../options/option-values.ts";
 import { addQuestionOptions, addSelectionOptions } from "../../options/results-options.ts";
 import { plainExitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
@@ -37,9 +38,7 @@ export function createCompareCommand(
     .option("--quiet", "print no progress")
     .addHelpText("after", help);
   return command.action(async (results: string, truth: string, options: CompareArguments) => {
-    if (options.open && options.html === undefined) {
-      command.error("error: option '--open' needs --html <file>");
-    }
+    refuseWithout(command, "html", ["open"]);
     // Imported late: help and usage errors need no database.
     const { compare } = await import("./compare.ts");
     setStatus(await compare(output, [results, truth], options));

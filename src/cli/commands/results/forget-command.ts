@@ -1,5 +1,4 @@
 import { Command } from "commander";
-import { parseNotEmpty } from "../../options/option-values.ts";
 import { addResultsOption, resultsHelp } from "../../options/results-options.ts";
 import { plainExitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
@@ -24,7 +23,7 @@ export function createForgetCommand(
     .summary("take photos out of the results")
     .description("Takes photos out of the results, with everything that was found on them.")
     .argument("[path...]", "photos, folders with all photos below them, URLs")
-    .option("--under <path>", "a file, folder or URL: the same as one of the paths", parseNotEmpty)
+    .option("--under <path>", "a file, folder or URL: the same as one of the paths")
     .option("--dry-run", "print which photos would be removed, and change nothing");
   addResultsOption(command, `the results, ${resultsHelp}`).addHelpText("after", help);
   return command.action(async (paths: string[], options: ForgetArguments) => {

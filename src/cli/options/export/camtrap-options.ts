@@ -2,14 +2,15 @@ import type { Command } from "commander";
 import { formatPlural } from "../../../base/quantities.ts";
 import { OrangeryError } from "../../../errors.ts";
 import type { CamtrapOptions } from "../../../results/export/camera-traps/camtrap-dp.ts";
-import { collect } from "../option-values.ts";
+import { collectNamed, expected } from "../option-values.ts";
 import { explainNoRow, readTextFile, sourceFromTable } from "./table-files.ts";
 
 /** Options for what a Camtrap DP needs and photos do not state. */
 export interface CamtrapArguments {
   readonly sites?: string;
   readonly timeZone?: string;
-  readonly taxon?: string[];
+  /** Scientific names by class. */
+  readonly taxon?: Readonly<Record<string, string>>;
   readonly package?: string;
 }
 
@@ -27,7 +28,7 @@ export function addCamtrapOptions(command: Command): Command {
     .option(
       "--taxon <class=name>",
       "for camtrap-dp: a class's scientific name, as in fox=Vulpes vulpes; repeatable",
-      collect,
+      collectTaxon,
     )
     .option(
       "--package <json>",
@@ -47,7 +48,7 @@ export async function readCamtrap(
   return {
     sites: sites === undefined ? undefined : await readSites(sites, relativeTo),
     timeZone,
-    taxa: taxon && new Map(taxon.map(parseTaxon)),
+    taxa: taxon && new Map(Object.entries(taxon)),
     metadata: metadata === undefined ? undefined : parseObject(await readTextFile(metadata)),
   };
 }
@@ -75,14 +76,11 @@ async function readSites(name: string, relativeTo: string | undefined) {
   });
 }
 
-function parseTaxon(text: string): [name: string, taxon: string] {
+function collectTaxon(text: string, before?: Readonly<Record<string, string>>) {
   const at = text.indexOf("=");
   const [name, taxon] = [text.slice(0, at).trim(), text.slice(at + 1).trim()];
-  if (at > 0 && name !== "" && taxon !== "") return [name, taxon];
-  throw new OrangeryError(
-    "INVALID_ARGUMENT",
-    `Expected a class and its scientific name, as in fox=Vulpes vulpes, got "${text}".`,
-  );
+  if (at > 0 && name !== "" && taxon !== "") return collectNamed([name, taxon], before);
+  throw expected("a class and its scientific name, as in fox=Vulpes vulpes", text);
 }
 
 function parseObject(text: string): object & { readonly [name: string]: unknown } {

@@ -2,9 +2,12 @@ import { hostname } from "node:os";
 import {
   checkOptions,
   type Defined,
+  type Expectation,
   numberFrom,
+  oneOf,
   optionsOf,
   refuseUnknown,
+  text,
   trueOrFalse,
   wholeNumberFrom,
 } from "../../../base/check-options.ts";
@@ -188,7 +191,9 @@ export function checkCeleryOptions(options: CeleryWorkerOptions): CheckedCeleryO
   );
   checkOptions({ queueType, nativeDelayQueueType }, queueTypes);
   checkOptions({ queueMaxPriority }, wholeNumberFrom(1));
-  for (const step of prioritySteps) checkOptions({ prioritySteps: step }, wholeNumberFrom(0));
+  checkOptions({ prioritySteps }, wholeNumbers);
+  checkOptions({ name, globalKeyPrefix, resultKeyPrefix }, text("a text"));
+  checkOptions({ defaultQueue, ...routes }, nameOfQueue);
   if (queues.length === 0 || queues.some((queue) => typeof queue !== "string" || queue === "")) {
     throw new OrangeryError(
       "INVALID_ARGUMENT",
@@ -229,7 +234,14 @@ function toResultPrefix(prefix: string): string {
   return prefix === "" || /[:_\-.]$/.test(prefix) ? prefix : `${prefix}_`;
 }
 
-const queueTypes = {
-  expected: "`classic` or `quorum`",
-  holds: (type: unknown) => type === "classic" || type === "quorum",
+export const queueTypes = oneOf("classic", "quorum");
+
+export const nameOfQueue: Expectation = {
+  expected: "the name of a queue, such as `celery`",
+  holds: (name) => typeof name === "string" && name !== "",
+};
+
+export const wholeNumbers: Expectation = {
+  expected: "a list of whole numbers from 0 up",
+  holds: (list) => Array.isArray(list) && list.every(wholeNumberFrom(0).holds),
 };

@@ -93,17 +93,15 @@ export class CeleryControl {
     if (Array.isArray(destination) && !destination.includes(node.hostname)) return;
     const isMeant = matches(node.hostname, { pattern, matcher });
     if (destination == null && !isMeant) return;
-    const run = typeof method === "string" && Object.hasOwn(this.#commands, method);
-    if (!run) {
-      // Like Celery's workers, do not answer an unknown command.
-      logger.warn({ method }, "an unknown control command was received");
-      return;
-    }
+    const name = String(method);
+    const run = Object.hasOwn(this.#commands, name) ? this.#commands[name] : undefined;
+    if (run) logger.debug({ method }, "a control command was received");
+    else logger.warn({ method }, "an unknown control command was received");
     const given = isRecord(command.arguments) ? command.arguments : {};
-    logger.debug({ method }, "a control command was received");
     let reply: unknown;
     try {
-      reply = await this.#commands[method]!(given);
+      // Without an answer, Celery's tools would report that no worker is there.
+      reply = run ? await run(given) : { error: `this worker does not know ${name}` };
     } catch (error) {
       reply = { error: String(error) };
     }
@@ -217,6 +215,7 @@ function matches(
   { pattern, matcher }: { readonly pattern: unknown; readonly matcher: unknown },
 ): boolean {
   if (typeof pattern !== "string" || typeof matcher !== "string") return true;
+  if (matcher === "pcre") return new RegExp(`^(?:${pattern})`).test(hostname);
   if (matcher !== "glob") return false;
   const parts = pattern.split("*").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
   return new RegExp(`^${parts.join(".*")}$`).test(hostname);

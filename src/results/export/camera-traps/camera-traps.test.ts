@@ -205,6 +205,9 @@ test("a zone by name follows its change of clocks", () => {
   assert.equal(new ZonedTime("-03:30").of("2026-01-12T06:30:00"), "2026-01-12T06:30:00-03:30");
   assert.equal(new ZonedTime("+05:00").of(morning), morning, "a zone that is stated stays");
   assert.equal(new ZonedTime().of("2026-01-12T06:30:00"), undefined);
+  for (const zone of ["+99:00", "-12:61"]) {
+    assert.throws(() => new ZonedTime(zone), { code: "INVALID_ARGUMENT" });
+  }
   assert.throws(
     () => new ZonedTime("Berlin"),
     (error) => isOrangeryError(error, "INVALID_ARGUMENT"),

@@ -11,7 +11,7 @@ export class ZonedTime {
    */
   constructor(zone?: string | undefined) {
     if (zone === undefined) return;
-    if (/^(Z|[+-]\d\d:\d\d)$/.test(zone)) {
+    if (/^(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/.test(zone)) {
       this.#offset = zone;
       return;
     }
