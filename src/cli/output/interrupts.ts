@@ -10,7 +10,7 @@ const sameKeyMs = 300;
 
 export interface InterruptsOptions {
   /** Called at the first signal, which asks to stop gently, and at the second. */
-  readonly onInterrupt?: ((again: boolean) => void) | undefined;
+  readonly onInterrupt?: Interrupts["onInterrupt"] | undefined;
   /** The signals that interrupt. Default: all that ask a process to end. */
   readonly signals?: readonly InterruptSignal[];
   /**
@@ -22,9 +22,10 @@ export interface InterruptsOptions {
 
 /** Watches for Ctrl-C and similar signals: the first asks to stop gently, the second to abort. */
 export class Interrupts implements Disposable {
+  /** As in the options; another may take over while work proceeds. */
+  onInterrupt: (again: boolean) => void;
   readonly #stop = new AbortController();
   readonly #abort = new AbortController();
-  readonly #onInterrupt: (again: boolean) => void;
   readonly #signals: readonly InterruptSignal[];
   readonly #windingUpMs: number;
   #first: InterruptSignal | undefined;
@@ -35,7 +36,7 @@ export class Interrupts implements Disposable {
     signals = Object.keys(signalExitStatus) as InterruptSignal[],
     windingUpMs = 10_000,
   }: InterruptsOptions = {}) {
-    this.#onInterrupt = onInterrupt;
+    this.onInterrupt = onInterrupt;
     this.#signals = signals;
     this.#windingUpMs = windingUpMs;
     for (const signal of signals) process.on(signal, this.#listener);
@@ -71,7 +72,7 @@ export class Interrupts implements Disposable {
     const nowMs = performance.now();
     if (this.#first === undefined) {
       this.#first = signal;
-      this.#onInterrupt(false);
+      this.onInterrupt(false);
       this.#stop.abort(new Error(`Interrupted by ${signal}`));
     } else if (nowMs - this.#lastAtMs > sameKeyMs) {
       this.#interruptAgain(signal);
@@ -85,7 +86,7 @@ export class Interrupts implements Disposable {
       if (canExit) process.exit(this.exitStatus);
       return;
     }
-    this.#onInterrupt(true);
+    this.onInterrupt(true);
     this.#abort.abort(new Error(`Interrupted twice by ${signal}`));
     if (canExit) setTimeout(() => process.exit(this.exitStatus), this.#windingUpMs).unref();
   }

@@ -1,6 +1,7 @@
 import { access, stat } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Registry } from "prom-client";
+import { settlesWithin, untilAborted } from "../../base/abort.ts";
 import { tryAgain } from "../../base/try-again.ts";
 import { urlScheme } from "../../base/url.ts";
 import { type ErrorCode, isOrangeryError, OrangeryError } from "../../errors.ts";
@@ -57,6 +58,9 @@ const faultsOfRecipes: ReadonlySet<ErrorCode> = new Set([
   "REGIONS_NOT_FOUND",
 ]);
 
+/** How long requests to the queue that are under way may delay the end. */
+const abandonMs = 5_000;
+
 /** The results that are open. */
 interface OpenResults extends QueueResults {
   /** Undefined if the results are not a file. */
@@ -91,6 +95,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
   #results: OpenResults | undefined;
   /** Why the results database cannot be used at the moment. */
   #resultsTrouble: unknown;
+  readonly #preparing: Promise<void>;
   #following: Promise<void> | undefined;
   #isTaking = false;
   #isDrained = false;
@@ -110,7 +115,9 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
       }),
     );
     this.#finder = new ModelFinder({ places: count.models, reader: photos });
-    this.ready = this.#prepare(this.#leaving.signal);
+    const { signal } = this.#leaving;
+    this.#preparing = this.#prepare(signal);
+    this.ready = untilAborted(this.#preparing, signal);
     this.ready.catch(() => {});
   }
 
@@ -158,8 +165,11 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    await this.ready.catch(() => {});
-    await this.#following?.catch(() => {});
+    // A server that hangs answers neither.
+    await settlesWithin(
+      this.#preparing.then(() => this.#following),
+      abandonMs,
+    );
     await Promise.all(this.#openParts.map(({ worker }) => worker.close()));
     await this.#stack.disposeAsync();
   }
@@ -195,6 +205,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
         name,
         cache,
         status,
+        patience: this.#patience,
         recipes: () => this.#recipes,
         setTaking: (isTaking) => this.setTaking(isTaking),
         isDrained: () => this.#isDrained,

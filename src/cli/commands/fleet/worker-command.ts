@@ -9,6 +9,8 @@ import {
 } from "../../options/photo-options.ts";
 import { addQueueOptions } from "../../options/queue-options.ts";
 import { addResultsOption, resultsFromCaller } from "../../options/results-options.ts";
+import { exitStatus } from "../../output/exit-status.ts";
+import { Interrupts } from "../../output/interrupts.ts";
 import { logLevels } from "../../output/json-log.ts";
 import {
   addDashboardOptions,
@@ -76,6 +78,12 @@ export function createWorkerCommand(setStatus: (status: number) => void): Comman
     if (dashboard && results === undefined) {
       command.error("error: option '--dashboard' needs to know the results: add '--results'");
     }
+    using interrupts = new Interrupts({
+      signals: ["SIGINT", "SIGTERM"],
+      // Nothing has begun before the supervisor takes over; it kills processes that do not end.
+      onInterrupt: () => process.exit(exitStatus.ok),
+      windingUpMs: Infinity,
+    });
     await using _room = dashboard ? await openDashboard(options) : undefined;
     if (broker !== undefined) {
       refuse(command, ["task", "queue", "queueUrl", "redis"], "with --broker");
@@ -94,7 +102,7 @@ export function createWorkerCommand(setStatus: (status: number) => void): Comman
         command.error("error: give one '--recipe' with '--broker', the file that counts");
       }
       const { workForCelery } = await import("./celery-worker.ts");
-      return setStatus(await workForCelery({ ...options, broker }));
+      return setStatus(await workForCelery({ ...options, broker, interrupts }));
     }
     const celeryOnly = ["resultBackend", "celeryTask", "queues", "hostname", "taskEvents"];
     refuse(command, [...celeryOnly, "celeryConfig"], "without --broker");
@@ -103,14 +111,14 @@ export function createWorkerCommand(setStatus: (status: number) => void): Comman
     }
     // Imported late: help and usage errors need neither queue nor runtime.
     const { work } = await import("./worker.ts");
-    setStatus(await work(options));
+    setStatus(await work({ ...options, interrupts }));
   });
 }
 
-type Arguments = WorkerArguments &
+type Arguments = Omit<WorkerArguments, "interrupts"> &
   FormerOptions &
   ServeDashboardArguments &
-  Partial<CeleryWorkerArguments>;
+  Partial<Omit<CeleryWorkerArguments, "interrupts">>;
 
 /** Serves the control room from this process, which counts nothing itself. */
 async function openDashboard(options: Arguments): Promise<AsyncDisposable> {

@@ -1,0 +1,142 @@
+/** Servers that are connected and do not answer: what workers log, and that they end all the same. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { sql } from "kysely";
+import pg from "pg";
+import { isOrangeryError } from "../src/errors.ts";
+import { PostgresLedger } from "../src/ledger/databases/postgres-ledger.ts";
+import { foundPhoto, plainRecipe } from "../src/ledger/results/photo-results.fixture.ts";
+import { ResultStore } from "../src/ledger/results/result-store.ts";
+import { CliFolder } from "./cli.fixture.ts";
+import { type LogLine, recordingLogger } from "./fleet.fixture.ts";
+import { OwnCache, PhotosToCount, untilDone } from "./fleet-photos.fixture.ts";
+import { PostgresServer } from "./servers/postgres-server.ts";
+import { RedisServer } from "./servers/redis-server.ts";
+
+let postgres: PostgresServer;
+const stack = new AsyncDisposableStack();
+before(async () => {
+  stack.use(await OwnCache.create());
+  postgres = stack.use(await PostgresServer.start());
+});
+after(() => stack.disposeAsync());
+
+/** Lets every new result of a schema wait, until it is disposed. */
+async function holdResults(url: string) {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query("select pg_advisory_lock(1)");
+  await client.query(`
+    create function hang() returns trigger language plpgsql as
+      'begin perform pg_advisory_xact_lock(1); return new; end';
+    create trigger hang before insert on result for each row execute function hang();`);
+  return {
+    async untilOneWaits(): Promise<void> {
+      const waiting = "select 1 from pg_locks where locktype = 'advisory' and not granted";
+      while ((await client.query(waiting)).rows.length === 0) await sleep(20);
+    },
+    release: () => client.query("select pg_advisory_unlock(1)"),
+    [Symbol.asyncDispose]: () => client.end(),
+  };
+}
+
+test("results that are waited for are logged while they are, and when they come", async () => {
+  await using schema = await postgres.createSchema();
+  const lines: LogLine[] = [];
+  await using ledger = await PostgresLedger.open(schema.url, {
+    silenceMs: 200,
+    logger: recordingLogger(lines),
+  });
+  const store = await ResultStore.open(ledger, plainRecipe);
+  lines.length = 0;
+  await using held = await holdResults(schema.url);
+  const recording = store.record([foundPhoto(1)]);
+  while (lines.length === 0) await sleep(20);
+  await held.release();
+  await recording;
+  const [warning] = lines;
+  assert.ok(isOrangeryError(warning!.err, "LEDGER_UNREACHABLE"));
+  assert.match(warning!.err.message, /within 0\.2 s, got none\. See whether the server hangs/);
+  assert.deepEqual(
+    lines.map(({ level, message }) => `${level} ${message}`),
+    [
+      "warn The results database does not answer; waiting",
+      "info The results database answers again",
+    ],
+  );
+});
+
+test("an access is left at once, and does not keep the database from closing", async () => {
+  await using schema = await postgres.createSchema();
+  const ledger = await PostgresLedger.open(schema.url);
+  const leaving = new AbortController();
+  const reading = ledger.read((db) => sql`select pg_sleep(3600)`.execute(db), leaving);
+  setImmediate(() => leaving.abort(new Error("left")));
+  await assert.rejects(reading, /left/);
+  const unending = ledger.read((db) => sql`select pg_sleep(3600), 1`.execute(db));
+  unending.catch(() => {});
+  const asleep = sql`select 1 from pg_stat_activity where query = 'select pg_sleep(3600), 1'`;
+  while ((await ledger.read((db) => asleep.execute(db))).rows.length === 0) await sleep(20);
+  await ledger[Symbol.asyncDispose]();
+  await assert.rejects(unending, { code: "INVALID_ARGUMENT", message: /was closed/ });
+});
+
+test("a worker whose results hang gives its jobs back at its deadline, and closes", async () => {
+  await using redis = await RedisServer.start();
+  await using schema = await postgres.createSchema();
+  await using photos = await PhotosToCount.create(2, schema.url);
+  await using queue = await photos.openQueue(redis.url);
+  await using held = await holdResults(schema.url);
+  await photos.enqueue(queue.queue);
+  {
+    await using working = await photos.startWorker(queue);
+    await held.untilOneWaits();
+    await working.worker.close({ deadlineMs: 0 });
+  }
+  const counts = await queue.queue.getJobCounts("waiting", "active", "failed", "delayed");
+  assert.deepEqual(counts, { waiting: 2, active: 0, failed: 0, delayed: 0 });
+  await held.release();
+  await using _next = await photos.startWorker(queue);
+  await untilDone(queue.queue);
+  assert.equal((await photos.results()).length, 2);
+});
+
+test("a worker whose Redis hangs closes after its deadline", async () => {
+  await using redis = await RedisServer.start();
+  await using photos = await PhotosToCount.create(1);
+  await using queue = await photos.openQueue(redis.url);
+  await photos.enqueue(queue.queue);
+  await using working = await photos.startWorker(queue, {}, { followMs: 5 });
+  await untilDone(queue.queue);
+  redis.hang();
+  try {
+    // Until it waits for an answer: new recipes are asked for every few milliseconds.
+    await sleep(100);
+    await working.worker.close({ deadlineMs: 0 });
+  } finally {
+    redis.goOn();
+  }
+});
+
+test("orangery worker ends with 0 on SIGTERM, also before it has reached the queue", async () => {
+  await using folder = await CliFolder.create();
+  const silent = createServer().listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const { port } = silent.address() as { port: number };
+  const worker = folder.start(
+    "worker",
+    "--devices",
+    "cpu",
+    "--queue-url",
+    `redis://127.0.0.1:${port}`,
+  );
+  const [socket] = await once(silent, "connection");
+  worker.child.kill("SIGTERM");
+  const { status, signal, stderr } = await worker.outcome;
+  socket.destroy();
+  silent.close();
+  assert.deepEqual([status, signal], [0, null], stderr);
+});
