@@ -280,6 +280,11 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
       { results: results.location },
       "the results were removed or replaced; jobs go back to the queue",
     );
+    this.#leaveResults();
+  }
+
+  /** Gives all jobs back, and opens the results anew for the next recipe. */
+  #leaveResults(): void {
     for (const [hash, part] of this.#parts) this.#retire(hash, part, { deadlineMs: 0 });
     this.#ledger = undefined;
     this.#results = undefined;
@@ -357,8 +362,8 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
       );
     }
     const part = this.#parts.get(hash);
-    if (part === undefined) return;
-    this.#retire(hash, part, { deadlineMs: 0 });
+    if (error.code === "LEDGER_NOT_FOUND") this.#leaveResults();
+    else if (part !== undefined) this.#retire(hash, part, { deadlineMs: 0 });
   }
 
   get #recipes() {
@@ -386,24 +391,26 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
     const claimed = await catalogue.results();
     const location = count.results ?? claimed?.location;
     if (location === undefined) throw noResults(this.#options.queue);
-    // A file that the queue names may be on another machine: do not create it, or another one.
-    if (claimed !== undefined && urlScheme(location) === undefined) {
+    // Workers wait for the database as they wait for Redis, however long.
+    const patience = {
+      busyTimeoutMs: Number.POSITIVE_INFINITY,
+      signal: this.#leaving.signal,
+      logger: this.#logger,
+      onTrouble: (error: unknown) => {
+        this.#resultsTrouble = error;
+      },
+    };
+    // A file that the queue names may be on another machine, and a database may have been dropped:
+    // do not create it, or another one.
+    if (claimed !== undefined && urlScheme(location) !== undefined) {
+      await (await openLedger(location, { ...patience, readOnly: true }))[Symbol.asyncDispose]();
+    } else if (claimed !== undefined) {
       await access(location).catch(async (cause) => {
         if (location !== claimed.location) await catalogue.requireResults(location, undefined);
         throw resultsElsewhere(location, cause);
       });
     }
-    // Workers wait for the database as they wait for Redis, however long.
-    const ledger = this.#stack.use(
-      await openLedger(location, {
-        busyTimeoutMs: Number.POSITIVE_INFINITY,
-        signal: this.#leaving.signal,
-        logger: this.#logger,
-        onTrouble: (error) => {
-          this.#resultsTrouble = error;
-        },
-      }),
-    );
+    const ledger = this.#stack.use(await openLedger(location, patience));
     const identity = await ledger.identity({ signal: this.#leaving.signal });
     const results = { location: ledger.location, identity };
     await catalogue.requireResults(ledger.location, identity);

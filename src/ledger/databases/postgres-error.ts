@@ -219,6 +219,16 @@ export function isPassing(error: unknown, waitsForever = false): boolean {
   return passes === "soon" || (waitsForever && passes === "later");
 }
 
+/** The failure for a database that is no longer the one that was opened. */
+export function madeAnew(location: string, cause?: unknown): OrangeryError {
+  return new OrangeryError(
+    "LEDGER_NOT_FOUND",
+    `Expected the results database ${location} to be the one that was opened, but it was dropped ` +
+      "or made anew since. Restore it from a copy, or start again with a new one.",
+    { cause, details: { location } },
+  );
+}
+
 /** The failure for a server that is connected and silent. */
 export function noAnswer(location: string, silenceMs: number): OrangeryError {
   return new OrangeryError(

@@ -13,7 +13,9 @@ import { createPool, postgresMigrationDialect } from "./postgres-dialect.ts";
 import {
   anyTextAdvice,
   isPassing,
+  madeAnew,
   noAnswer,
+  postgresProblemKind,
   takesAnyText,
   toPostgresLedgerError,
 } from "./postgres-error.ts";
@@ -50,6 +52,8 @@ type GuardOptions = Defined<OpenOptions, "busyTimeoutMs" | "silenceMs" | "logger
 export class PostgresLedger extends DatabaseLedger {
   override readonly isInProcess = false;
   readonly #options: GuardOptions;
+  /** Of the database that was opened; another may take its place. */
+  #identity: string | undefined;
   #failure: unknown;
   /** Accesses that are tried again. */
   #failing = 0;
@@ -78,6 +82,7 @@ export class PostgresLedger extends DatabaseLedger {
     });
     try {
       await ledger.#prepare(db, { readOnly: options.readOnly ?? false, signal });
+      ledger.#identity = await ledger.identity({ signal });
       return ledger;
     } catch (error) {
       await ledger[Symbol.asyncDispose]();
@@ -145,14 +150,20 @@ export class PostgresLedger extends DatabaseLedger {
       select 1 from pg_tables
       where schemaname = current_schema() and tablename = 'ledger_version'`.execute(db);
     if (table.rows.length === 0) return 0;
-    const found = await this.versionOf(db);
+    const { rows } = await sql<{ version: number }>`select version from ledger_version`.execute(db);
+    const found = rows[0]?.version ?? 0;
     refuseNewer(found, this.location);
     return found;
   }
 
-  protected override async versionOf(db: Kysely<LedgerTables>): Promise<number> {
-    const { rows } = await sql<{ version: number }>`select version from ledger_version`.execute(db);
-    return rows[0]?.version ?? 0;
+  protected override async versionOf(transaction: Transaction<LedgerTables>): Promise<number> {
+    const asked = sql<{ version: number; id: string }>`
+      select version, id from ledger_version, identity`.execute(transaction);
+    const { rows } = await asked.catch((cause: unknown) => {
+      throw postgresProblemKind(cause) === "changed" ? madeAnew(this.location, cause) : cause;
+    });
+    if (rows[0]?.id !== this.#identity) throw madeAnew(this.location);
+    return rows[0]!.version;
   }
 
   protected override async guard<T>(
