@@ -140,3 +140,21 @@ test("orangery worker ends with 0 on SIGTERM, also before it has reached the que
   silent.close();
   assert.deepEqual([status, signal], [0, null], stderr);
 });
+
+test("a command that reads ends on SIGTERM, whatever it waits for", async () => {
+  await using folder = await CliFolder.create();
+  await using schema = await postgres.createSchema();
+  await using ledger = await PostgresLedger.open(schema.url);
+  const store = await ResultStore.open(ledger, plainRecipe);
+  await store.record([foundPhoto(1)]);
+  const client = new pg.Client({ connectionString: schema.url });
+  await client.connect();
+  await client.query("begin; lock table entry in access exclusive mode");
+  const command = folder.start("summary", schema.url);
+  const waiting = "select 1 from pg_locks where relation = 'entry'::regclass and not granted";
+  while ((await client.query(waiting)).rows.length === 0) await sleep(20);
+  command.child.kill("SIGTERM");
+  const { status, stdout } = await command.outcome;
+  await client.end();
+  assert.deepEqual([status, stdout], [143, ""]);
+});

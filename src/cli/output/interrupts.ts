@@ -13,12 +13,17 @@ export interface InterruptsOptions {
   readonly onInterrupt?: Interrupts["onInterrupt"] | undefined;
   /** The signals that interrupt. Default: all that ask a process to end. */
   readonly signals?: readonly InterruptSignal[];
+  /** The process exits this long after the first signal. Default: only after the second. */
+  readonly stoppingMs?: number | undefined;
   /**
    * The process exits this long after the second signal, and at once after a third. Default 10 s;
    * with Infinity the caller has to end it.
    */
   readonly windingUpMs?: number;
 }
+
+/** For what only reads: a request that the server does not answer is not waited for. */
+export const whileReading: InterruptsOptions = { stoppingMs: 5_000 };
 
 /** Watches for Ctrl-C and similar signals: the first asks to stop gently, the second to abort. */
 export class Interrupts implements Disposable {
@@ -27,6 +32,7 @@ export class Interrupts implements Disposable {
   readonly #stop = new AbortController();
   readonly #abort = new AbortController();
   readonly #signals: readonly InterruptSignal[];
+  readonly #stoppingMs: number | undefined;
   readonly #windingUpMs: number;
   #first: InterruptSignal | undefined;
   #lastAtMs = 0;
@@ -34,10 +40,12 @@ export class Interrupts implements Disposable {
   constructor({
     onInterrupt = () => {},
     signals = Object.keys(signalExitStatus) as InterruptSignal[],
+    stoppingMs,
     windingUpMs = 10_000,
   }: InterruptsOptions = {}) {
     this.onInterrupt = onInterrupt;
     this.#signals = signals;
+    this.#stoppingMs = stoppingMs;
     this.#windingUpMs = windingUpMs;
     for (const signal of signals) process.on(signal, this.#listener);
   }
@@ -72,6 +80,7 @@ export class Interrupts implements Disposable {
     const nowMs = performance.now();
     if (this.#first === undefined) {
       this.#first = signal;
+      if (this.#stoppingMs !== undefined) this.#exitAfter(this.#stoppingMs);
       this.onInterrupt(false);
       this.#stop.abort(new Error(`Interrupted by ${signal}`));
     } else if (nowMs - this.#lastAtMs > sameKeyMs) {
@@ -88,7 +97,11 @@ export class Interrupts implements Disposable {
     }
     this.onInterrupt(true);
     this.#abort.abort(new Error(`Interrupted twice by ${signal}`));
-    if (canExit) setTimeout(() => process.exit(this.exitStatus), this.#windingUpMs).unref();
+    if (canExit) this.#exitAfter(this.#windingUpMs);
+  }
+
+  #exitAfter(ms: number): void {
+    setTimeout(() => process.exit(this.exitStatus), ms).unref();
   }
 }
 

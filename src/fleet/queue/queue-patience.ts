@@ -80,16 +80,18 @@ export class QueuePatience {
   /** Sends a request once. A server that is connected and does not answer is a problem, too. */
   async expect(request: () => Promise<void>): Promise<void> {
     const { silenceMs = 10_000 } = this.#options;
+    let problem: KnownProblem | undefined;
     const silence = setTimeout(() => {
-      this.#know(unreachable(undefined, { timeoutMs: silenceMs, server: "server" })).requests.add(
-        request,
-      );
+      problem = this.#know(unreachable(undefined, { timeoutMs: silenceMs, server: "server" }));
+      problem.requests.add(request);
     }, silenceMs);
     try {
       await request();
-      this.#forget(request);
+      if (problem !== undefined) this.#forget(request);
     } finally {
       clearTimeout(silence);
+      // What it failed with is reported by others.
+      problem?.requests.delete(request);
     }
   }
 
