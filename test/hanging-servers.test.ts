@@ -7,6 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { sql } from "kysely";
 import pg from "pg";
 import { isOrangeryError } from "../src/errors.ts";
+import { OpenQueue } from "../src/fleet/queue/open-queue.ts";
+import { readWorkers } from "../src/fleet/store/worker-status.ts";
 import { PostgresLedger } from "../src/ledger/databases/postgres-ledger.ts";
 import { foundPhoto, plainRecipe } from "../src/ledger/results/photo-results.fixture.ts";
 import { ResultStore } from "../src/ledger/results/result-store.ts";
@@ -102,6 +104,30 @@ test("a worker whose results hang gives its jobs back at its deadline, and close
   await using _next = await photos.startWorker(queue);
   await untilDone(queue.queue);
   assert.equal((await photos.results()).length, 2);
+});
+
+test("a worker's status has what its jobs wait for", async () => {
+  await using redis = await RedisServer.start();
+  await using schema = await postgres.createSchema();
+  await using photos = await PhotosToCount.create(1, schema.url);
+  await using queue = await photos.openQueue(redis.url);
+  await using base = await OpenQueue.open({ connection: redis.url, queue: queue.name });
+  await using _working = await photos.startWorker(queue);
+  const reasons = async () =>
+    (await readWorkers(base.bullmq)).flatMap(({ notServed = [] }) => notServed);
+  await queue.queue.pause();
+  await photos.enqueue(queue.queue);
+  await postgres.down();
+  try {
+    await queue.queue.resume();
+    let found = await reasons();
+    for (; found.length === 0; found = await reasons()) await sleep(20);
+    assert.match(found[0]!.reason, /^LEDGER_UNREACHABLE: Expected to reach the results database/);
+  } finally {
+    await postgres.up();
+  }
+  await untilDone(queue.queue);
+  while ((await reasons()).length > 0) await sleep(20);
 });
 
 test("a worker whose Redis hangs closes after its deadline", async () => {

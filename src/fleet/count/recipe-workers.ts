@@ -22,7 +22,7 @@ import { QueueCatalogue, type QueuedRecipe } from "../recipes/queue-catalogue.ts
 import { recipeQueuePlace } from "../recipes/recipe-queue.ts";
 import type { QueueResults } from "../store/queue-store.ts";
 import { storeOf } from "../store/store-of.ts";
-import { PublishedStatus } from "../store/worker-status.ts";
+import { type NotServed, PublishedStatus } from "../store/worker-status.ts";
 import type { FleetWorkerCounts } from "../worker/work-tally.ts";
 import { WorkerHeartbeat } from "../worker/worker-heartbeat.ts";
 import type { CloseWorkerOptions } from "../worker/worker-life.ts";
@@ -94,7 +94,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
   #ledger: Promise<Ledger> | undefined;
   #results: OpenResults | undefined;
   /** Why the results database cannot be used at the moment. */
-  #resultsTrouble: unknown;
+  #resultsTrouble: OrangeryError | undefined;
   readonly #preparing: Promise<void>;
   #following: Promise<void> | undefined;
   #isTaking = false;
@@ -367,14 +367,12 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
   }
 
   get #recipes() {
-    return {
-      recipes: Array.from(this.#parts, ([hash, { name }]) => ({ name, hash })),
-      notServed: Array.from(this.#left, ([hash, { name, error }]) => ({
-        name,
-        hash,
-        reason: `${error.code}: ${error.message}`,
-      })),
-    };
+    const trouble = this.#resultsTrouble;
+    const recipes = Array.from(this.#parts, ([hash, { name }]) => ({ name, hash }));
+    const left = Array.from(this.#left, ([hash, { name, error }]) => notServed(name, hash, error));
+    // Their jobs wait for the database.
+    const waiting = trouble && recipes.map(({ name, hash }) => notServed(name, hash, trouble));
+    return { recipes, notServed: [...left, ...(waiting ?? [])] };
   }
 
   #openLedger(catalogue: QueueCatalogue): Promise<Ledger> {
@@ -397,7 +395,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
       signal: this.#leaving.signal,
       logger: this.#logger,
       onTrouble: (error: unknown) => {
-        this.#resultsTrouble = error;
+        this.#resultsTrouble = isOrangeryError(error) ? error : undefined;
       },
     };
     // A file that the queue names may be on another machine, and a database may have been dropped:
@@ -418,6 +416,10 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
     this.#logger.info({ results: ledger.location }, "results are recorded");
     return ledger;
   }
+}
+
+function notServed(name: string, hash: string, { code, message }: OrangeryError): NotServed {
+  return { name, hash, reason: `${code}: ${message}` };
 }
 
 type Counts = { -readonly [outcome in keyof FleetWorkerCounts]: number };
