@@ -1,4 +1,4 @@
-/** Servers that are connected and do not answer: what workers log, and that they end all the same. */
+/** Servers that do not answer: what is said of them, and that programs end all the same. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:net";
@@ -165,6 +165,27 @@ test("orangery worker ends with 0 on SIGTERM, also before it has reached the que
   socket.destroy();
   silent.close();
   assert.deepEqual([status, signal], [0, null], stderr);
+});
+
+test("orangery enqueue says that it waits for the results, and goes on", async () => {
+  await using redis = await RedisServer.start();
+  await using folder = await CliFolder.create();
+  await using schema = await postgres.createSchema();
+  await folder.writePhotos(["photos/a.jpg"]);
+  await postgres.down();
+  const command = folder.start(
+    ...["enqueue", "photos", "--detect", "sample:seedlings"],
+    ...["--queue-url", redis.url, "--results", schema.url],
+  );
+  const noted = Promise.withResolvers<void>();
+  command.child.stderr!.on("data", (text) => {
+    if (/results database .* Waiting for it\./.test(String(text))) noted.resolve();
+  });
+  await Promise.race([noted.promise, command.outcome]);
+  await postgres.up();
+  const { status, stdout } = await command.outcome;
+  assert.deepEqual([status, /1 added/.test(stdout)], [0, true], stdout);
+  await noted.promise;
 });
 
 test("a command that reads ends on SIGTERM, whatever it waits for", async () => {
