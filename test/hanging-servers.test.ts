@@ -7,16 +7,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { sql } from "kysely";
 import pg from "pg";
 import { isOrangeryError } from "../src/errors.ts";
+import { applySignature } from "../src/fleet/celery/protocol/canvas.ts";
+import { celeryModuleUrl } from "../src/fleet/celery/serve/celery-settings.ts";
 import { OpenQueue } from "../src/fleet/queue/open-queue.ts";
 import { readWorkers } from "../src/fleet/store/worker-status.ts";
 import { PostgresLedger } from "../src/ledger/databases/postgres-ledger.ts";
 import { foundPhoto, plainRecipe } from "../src/ledger/results/photo-results.fixture.ts";
 import { ResultStore } from "../src/ledger/results/result-store.ts";
 import { CliFolder } from "./cli.fixture.ts";
-import { type LogLine, recordingLogger } from "./fleet.fixture.ts";
+import { type LogLine, recordingLogger, TestClient } from "./fleet.fixture.ts";
 import { OwnCache, PhotosToCount, untilDone } from "./fleet-photos.fixture.ts";
+import { TestFleet } from "./fleet-supervisor.fixture.ts";
 import { PostgresServer } from "./servers/postgres-server.ts";
-import { RedisServer } from "./servers/redis-server.ts";
+import { RedisServer, uniqueName } from "./servers/redis-server.ts";
 
 let postgres: PostgresServer;
 const stack = new AsyncDisposableStack();
@@ -104,6 +107,36 @@ test("a worker whose results hang gives its jobs back at its deadline, and close
   await using _next = await photos.startWorker(queue);
   await untilDone(queue.queue);
   assert.equal((await photos.results()).length, 2);
+});
+
+test("a worker of Celery whose results hang ends by itself after its deadline", async () => {
+  await using redis = await RedisServer.start();
+  await using schema = await postgres.createSchema();
+  await using photos = await PhotosToCount.create(1, schema.url);
+  await using held = await holdResults(schema.url);
+  const lines: LogLine[] = [];
+  await using fleet = new TestFleet(
+    { name: "celery", connection: redis.url },
+    {
+      task: celeryModuleUrl,
+      settings: photos.celerySettings({ broker: redis.url, resultBackend: redis.url }),
+      logger: recordingLogger(lines),
+    },
+  );
+  await fleet.until("ready");
+  const options = { task_id: uniqueName("count") };
+  const signature = { task: "orangery.count", args: [photos.photo(0)], kwargs: {}, options };
+  const after = { rootId: options.task_id, parentId: null };
+  const { sent } = applySignature(signature, after, { routes: {}, defaultQueue: "celery" });
+  using client = new TestClient(redis.url);
+  await client.redis.lpush("celery", JSON.stringify(sent[0]!.envelope));
+  await held.untilOneWaits();
+  fleet.supervisor.stop({ deadlineMs: 0 });
+  await fleet.ended;
+  assert.deepEqual(
+    lines.filter(({ message }) => /do not end and are killed/.test(message)),
+    [],
+  );
 });
 
 test("a worker's status has what its jobs wait for", async () => {
