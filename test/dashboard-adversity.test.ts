@@ -75,7 +75,7 @@ describe("the control room in adversity", { skip: missing, timeout: 240_000 }, (
     await using waiting = await serve("waiting.db");
     await browser.open(waiting.url, 390);
     await browser.until("document.querySelector('.attention summary')");
-    assert.match(await text(".attention summary"), /^1 photo waits, but no result/);
+    assert.match(await text(".attention summary"), /^1 photo waits, and no result has come yet/);
   });
 
   test("the skip link leads to the contents, which a reload shows again", async () => {

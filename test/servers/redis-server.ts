@@ -127,6 +127,15 @@ export class RedisServer implements RedisForTests {
     await this.#end("SIGKILL");
   }
 
+  /** Leaves every request without an answer until {@link goOn}; connections stay. */
+  hang(): void {
+    this.#process!.kill("SIGSTOP");
+  }
+
+  goOn(): void {
+    this.#process!.kill("SIGCONT");
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
     await rm(this.#place.folder, { recursive: true, force: true });

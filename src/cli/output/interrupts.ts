@@ -10,9 +10,11 @@ const sameKeyMs = 300;
 
 export interface InterruptsOptions {
   /** Called at the first signal, which asks to stop gently, and at the second. */
-  readonly onInterrupt?: ((again: boolean) => void) | undefined;
+  readonly onInterrupt?: Interrupts["onInterrupt"] | undefined;
   /** The signals that interrupt. Default: all that ask a process to end. */
   readonly signals?: readonly InterruptSignal[];
+  /** The process exits this long after the first signal. Default: only after the second. */
+  readonly stoppingMs?: number | undefined;
   /**
    * The process exits this long after the second signal, and at once after a third. Default 10 s;
    * with Infinity the caller has to end it.
@@ -20,12 +22,17 @@ export interface InterruptsOptions {
   readonly windingUpMs?: number;
 }
 
+/** For what only reads: a request that the server does not answer is not waited for. */
+export const whileReading: InterruptsOptions = { stoppingMs: 5_000 };
+
 /** Watches for Ctrl-C and similar signals: the first asks to stop gently, the second to abort. */
 export class Interrupts implements Disposable {
+  /** As in the options; another may take over while work proceeds. */
+  onInterrupt: (again: boolean) => void;
   readonly #stop = new AbortController();
   readonly #abort = new AbortController();
-  readonly #onInterrupt: (again: boolean) => void;
   readonly #signals: readonly InterruptSignal[];
+  readonly #stoppingMs: number | undefined;
   readonly #windingUpMs: number;
   #first: InterruptSignal | undefined;
   #lastAtMs = 0;
@@ -33,10 +40,12 @@ export class Interrupts implements Disposable {
   constructor({
     onInterrupt = () => {},
     signals = Object.keys(signalExitStatus) as InterruptSignal[],
+    stoppingMs,
     windingUpMs = 10_000,
   }: InterruptsOptions = {}) {
-    this.#onInterrupt = onInterrupt;
+    this.onInterrupt = onInterrupt;
     this.#signals = signals;
+    this.#stoppingMs = stoppingMs;
     this.#windingUpMs = windingUpMs;
     for (const signal of signals) process.on(signal, this.#listener);
   }
@@ -71,7 +80,8 @@ export class Interrupts implements Disposable {
     const nowMs = performance.now();
     if (this.#first === undefined) {
       this.#first = signal;
-      this.#onInterrupt(false);
+      if (this.#stoppingMs !== undefined) this.#exitAfter(this.#stoppingMs);
+      this.onInterrupt(false);
       this.#stop.abort(new Error(`Interrupted by ${signal}`));
     } else if (nowMs - this.#lastAtMs > sameKeyMs) {
       this.#interruptAgain(signal);
@@ -85,9 +95,13 @@ export class Interrupts implements Disposable {
       if (canExit) process.exit(this.exitStatus);
       return;
     }
-    this.#onInterrupt(true);
+    this.onInterrupt(true);
     this.#abort.abort(new Error(`Interrupted twice by ${signal}`));
-    if (canExit) setTimeout(() => process.exit(this.exitStatus), this.#windingUpMs).unref();
+    if (canExit) this.#exitAfter(this.#windingUpMs);
+  }
+
+  #exitAfter(ms: number): void {
+    setTimeout(() => process.exit(this.exitStatus), ms).unref();
   }
 }
 

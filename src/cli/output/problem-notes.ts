@@ -1,5 +1,5 @@
 import { printable } from "../../base/printable.ts";
-import type { OrangeryError } from "../../errors.ts";
+import { isOrangeryError } from "../../errors.ts";
 import { displayPath } from "../options/caller-paths.ts";
 import type { ProgressDisplay } from "./progress-display.ts";
 
@@ -44,12 +44,15 @@ export function notePlaces(progress: ProgressDisplay) {
   };
 }
 
-/** Prints that Redis is down, once for each kind of problem, which recurs with every attempt. */
-export function noteQueueProblem(progress: ProgressDisplay): (problem: OrangeryError) => void {
+/**
+ * Prints that the server of a queue or of results is down, once for each kind of problem, which
+ * recurs with every attempt.
+ */
+export function noteServerProblem(progress: ProgressDisplay): (problem: unknown) => void {
   let last: string | undefined;
-  return ({ code, message, retryable }) => {
-    if (code === last || !retryable) return;
-    last = code;
-    progress.note(`${message} Waiting for Redis.`);
+  return (problem) => {
+    if (!isOrangeryError(problem) || problem.code === last || !problem.retryable) return;
+    last = problem.code;
+    progress.note(`${problem.message} Waiting for it.`);
   };
 }

@@ -114,13 +114,16 @@ function progress({ done, waiting, leased, failed }) {
   ];
 }
 
-function noticesOf({ isQuiet, states, devices, totals, pause }) {
+function noticesOf({ isQuiet, lastResultAtMs, states, devices, totals, pause }) {
   const left = states.waiting + states.leased;
   const notices = [];
   if (isQuiet && left > 0 && !pause) {
-    notices.push(
-      `${format.plural(left, "photo waits", "photos wait")}, but no result has come for five minutes: is a run or a worker at work?`,
-    );
+    // They may have been added a moment ago.
+    const waits = format.plural(left, "photo waits", "photos wait");
+    const last = lastResultAtMs
+      ? `the last result came at ${format.moment(lastResultAtMs)}`
+      : "no result has come yet";
+    notices.push(`${waits}, and ${last}: is a run or a worker at work?`);
   }
   if (states.failed > 0) {
     const verb = states.failed === 1 ? "has" : "have";

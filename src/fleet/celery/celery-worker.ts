@@ -42,17 +42,14 @@ const closeMs = 1_000;
  * `createCeleryWorker`.
  */
 export class CeleryWorker extends BaseWorker {
-  readonly #broker: CeleryBroker;
+  /** Asks the broker for an answer. Rejects while the connection is not open. */
+  readonly ping: () => Promise<void>;
 
   constructor(parts: CeleryWorkerParts) {
     const made = assemble(parts);
     super(made);
-    this.#broker = made.broker;
-  }
-
-  /** Asks the broker for an answer. Rejects while the connection is not open. */
-  async ping(): Promise<void> {
-    await this.#broker.ping();
+    const { broker, patience } = made;
+    this.ping = () => patience.expect(() => broker.ping());
   }
 }
 
@@ -63,7 +60,10 @@ function assemble({
   cache,
   ownedCache,
   prepare,
-}: CeleryWorkerParts): BaseWorkerParts & { readonly broker: CeleryBroker } {
+}: CeleryWorkerParts): BaseWorkerParts & {
+  readonly broker: CeleryBroker;
+  readonly patience: QueuePatience;
+} {
   const { name, queues, autostart } = app;
   const queue = queues.join(", ");
   const logger = app.logger.child({ worker: name, queue });

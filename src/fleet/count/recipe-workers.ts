@@ -1,6 +1,7 @@
 import { access, stat } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Registry } from "prom-client";
+import { settlesWithin, untilAborted } from "../../base/abort.ts";
 import { tryAgain } from "../../base/try-again.ts";
 import { urlScheme } from "../../base/url.ts";
 import { type ErrorCode, isOrangeryError, OrangeryError } from "../../errors.ts";
@@ -21,7 +22,7 @@ import { QueueCatalogue, type QueuedRecipe } from "../recipes/queue-catalogue.ts
 import { recipeQueuePlace } from "../recipes/recipe-queue.ts";
 import type { QueueResults } from "../store/queue-store.ts";
 import { storeOf } from "../store/store-of.ts";
-import { PublishedStatus } from "../store/worker-status.ts";
+import { type NotServed, PublishedStatus } from "../store/worker-status.ts";
 import type { FleetWorkerCounts } from "../worker/work-tally.ts";
 import { WorkerHeartbeat } from "../worker/worker-heartbeat.ts";
 import type { CloseWorkerOptions } from "../worker/worker-life.ts";
@@ -57,6 +58,9 @@ const faultsOfRecipes: ReadonlySet<ErrorCode> = new Set([
   "REGIONS_NOT_FOUND",
 ]);
 
+/** How long requests to the queue that are under way may delay the end. */
+const abandonMs = 5_000;
+
 /** The results that are open. */
 interface OpenResults extends QueueResults {
   /** Undefined if the results are not a file. */
@@ -90,7 +94,8 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
   #ledger: Promise<Ledger> | undefined;
   #results: OpenResults | undefined;
   /** Why the results database cannot be used at the moment. */
-  #resultsTrouble: unknown;
+  #resultsTrouble: OrangeryError | undefined;
+  readonly #preparing: Promise<void>;
   #following: Promise<void> | undefined;
   #isTaking = false;
   #isDrained = false;
@@ -110,7 +115,9 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
       }),
     );
     this.#finder = new ModelFinder({ places: count.models, reader: photos });
-    this.ready = this.#prepare(this.#leaving.signal);
+    const { signal } = this.#leaving;
+    this.#preparing = this.#prepare(signal);
+    this.ready = untilAborted(this.#preparing, signal);
     this.ready.catch(() => {});
   }
 
@@ -158,8 +165,11 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    await this.ready.catch(() => {});
-    await this.#following?.catch(() => {});
+    // A server that hangs answers neither.
+    await settlesWithin(
+      this.#preparing.then(() => this.#following),
+      abandonMs,
+    );
     await Promise.all(this.#openParts.map(({ worker }) => worker.close()));
     await this.#stack.disposeAsync();
   }
@@ -195,6 +205,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
         name,
         cache,
         status,
+        patience: this.#patience,
         recipes: () => this.#recipes,
         setTaking: (isTaking) => this.setTaking(isTaking),
         isDrained: () => this.#isDrained,
@@ -269,6 +280,11 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
       { results: results.location },
       "the results were removed or replaced; jobs go back to the queue",
     );
+    this.#leaveResults();
+  }
+
+  /** Gives all jobs back, and opens the results anew for the next recipe. */
+  #leaveResults(): void {
     for (const [hash, part] of this.#parts) this.#retire(hash, part, { deadlineMs: 0 });
     this.#ledger = undefined;
     this.#results = undefined;
@@ -346,19 +362,17 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
       );
     }
     const part = this.#parts.get(hash);
-    if (part === undefined) return;
-    this.#retire(hash, part, { deadlineMs: 0 });
+    if (error.code === "LEDGER_NOT_FOUND") this.#leaveResults();
+    else if (part !== undefined) this.#retire(hash, part, { deadlineMs: 0 });
   }
 
   get #recipes() {
-    return {
-      recipes: Array.from(this.#parts, ([hash, { name }]) => ({ name, hash })),
-      notServed: Array.from(this.#left, ([hash, { name, error }]) => ({
-        name,
-        hash,
-        reason: `${error.code}: ${error.message}`,
-      })),
-    };
+    const trouble = this.#resultsTrouble;
+    const recipes = Array.from(this.#parts, ([hash, { name }]) => ({ name, hash }));
+    const left = Array.from(this.#left, ([hash, { name, error }]) => notServed(name, hash, error));
+    // Their jobs wait for the database.
+    const waiting = trouble && recipes.map(({ name, hash }) => notServed(name, hash, trouble));
+    return { recipes, notServed: [...left, ...(waiting ?? [])] };
   }
 
   #openLedger(catalogue: QueueCatalogue): Promise<Ledger> {
@@ -375,24 +389,26 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
     const claimed = await catalogue.results();
     const location = count.results ?? claimed?.location;
     if (location === undefined) throw noResults(this.#options.queue);
-    // A file that the queue names may be on another machine: do not create it, or another one.
-    if (claimed !== undefined && urlScheme(location) === undefined) {
+    // Workers wait for the database as they wait for Redis, however long.
+    const patience = {
+      busyTimeoutMs: Number.POSITIVE_INFINITY,
+      signal: this.#leaving.signal,
+      logger: this.#logger,
+      onTrouble: (error: unknown) => {
+        this.#resultsTrouble = isOrangeryError(error) ? error : undefined;
+      },
+    };
+    // A file that the queue names may be on another machine, and a database may have been dropped:
+    // do not create it, or another one.
+    if (claimed !== undefined && urlScheme(location) !== undefined) {
+      await (await openLedger(location, { ...patience, readOnly: true }))[Symbol.asyncDispose]();
+    } else if (claimed !== undefined) {
       await access(location).catch(async (cause) => {
         if (location !== claimed.location) await catalogue.requireResults(location, undefined);
         throw resultsElsewhere(location, cause);
       });
     }
-    // Workers wait for the database as they wait for Redis, however long.
-    const ledger = this.#stack.use(
-      await openLedger(location, {
-        busyTimeoutMs: Number.POSITIVE_INFINITY,
-        signal: this.#leaving.signal,
-        logger: this.#logger,
-        onTrouble: (error) => {
-          this.#resultsTrouble = error;
-        },
-      }),
-    );
+    const ledger = this.#stack.use(await openLedger(location, patience));
     const identity = await ledger.identity({ signal: this.#leaving.signal });
     const results = { location: ledger.location, identity };
     await catalogue.requireResults(ledger.location, identity);
@@ -400,6 +416,10 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
     this.#logger.info({ results: ledger.location }, "results are recorded");
     return ledger;
   }
+}
+
+function notServed(name: string, hash: string, { code, message }: OrangeryError): NotServed {
+  return { name, hash, reason: `${code}: ${message}` };
 }
 
 type Counts = { -readonly [outcome in keyof FleetWorkerCounts]: number };

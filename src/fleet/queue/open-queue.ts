@@ -17,6 +17,8 @@ export interface OpenQueueOptions extends LabelledQueuePlace, OpenedQueuePlace {
   readonly signal?: AbortSignal | undefined;
 }
 
+const closeMs = 2_000;
+
 /** A queue, for adding and reading jobs. If the server goes down later, requests wait for it. */
 export class OpenQueue implements AsyncDisposable {
   readonly bullmq: Queue;
@@ -74,7 +76,7 @@ export class OpenQueue implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     // Closing would wait for a server that is down, though there is nothing left to send.
-    const isClosed = await settlesWithin(this.bullmq.close(), this.#timeoutMs);
+    const isClosed = await settlesWithin(this.bullmq.close(), Math.min(closeMs, this.#timeoutMs));
     if (!isClosed) await this.bullmq.disconnect();
   }
 

@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { OrangeryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
-import { QueuePatience } from "./queue-patience.ts";
+import { QueuePatience, type QueuePatienceOptions } from "./queue-patience.ts";
 
 /** An error as ioredis makes it of a reply. */
 function reply(message: string): Error {
   return Object.assign(new Error(message), { name: "ReplyError" });
 }
 
-function createPatience() {
+function createPatience(options: Partial<QueuePatienceOptions> = {}) {
   const lines: string[] = [];
   const log = (level: string) => (fields: object, message: string) => {
     const { err } = fields as { err?: OrangeryError };
@@ -22,7 +23,8 @@ function createPatience() {
     error: log("error"),
     child: () => logger,
   };
-  return { patience: new QueuePatience({ queue: "photos", logger, pauseMs: [1, 1] }), lines };
+  const all = { queue: "photos", logger, pauseMs: [1, 1], ...options } as const;
+  return { patience: new QueuePatience(all), lines };
 }
 
 /** A request that is refused by each of these replies, and then served. */
@@ -112,6 +114,26 @@ describe("patience with a queue's Redis", () => {
       "warn the queue has a problem QUEUE_ACCESS_DENIED",
       isServed,
     ]);
+  });
+
+  test("logs a server that is silent once, until it answers that request", async () => {
+    const { patience, lines } = createPatience({ silenceMs: 1 });
+    const answer = Promise.withResolvers<void>();
+    const request = () => answer.promise;
+    const expected = patience.expect(request);
+    while (lines.length === 0) await nextTurn();
+    assert.match(patience.trouble!.message, /an answer of the queue's server within 0\.001 s/);
+    answer.resolve();
+    await expected;
+    assert.equal(patience.trouble, undefined);
+    const problem = "warn the queue has a problem QUEUE_UNREACHABLE";
+    assert.deepEqual(lines, [problem, isServed]);
+    await patience.expect(async () => {});
+    await assert.rejects(
+      patience.expect(() => Promise.reject(reply("READONLY a"))),
+      /READONLY a/,
+    );
+    assert.equal(lines.length, 2);
   });
 
   test("logs a connection that fails once, until a request is served", async () => {

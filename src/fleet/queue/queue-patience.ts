@@ -1,13 +1,15 @@
 import { tryAgain } from "../../base/try-again.ts";
 import type { ErrorCode, OrangeryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
-import { toQueueError, toQueueFailure } from "./queue-errors.ts";
+import { toQueueError, toQueueFailure, unreachable } from "./queue-errors.ts";
 
 export interface QueuePatienceOptions {
   readonly queue: string;
   readonly logger: Logger;
   /** First and longest pause between two requests. Default 0.2 s and 5 s. */
   readonly pauseMs?: readonly [first: number, longest: number];
+  /** A later answer is a problem, while it is waited for. Default 10 s. */
+  readonly silenceMs?: number;
 }
 
 export interface RepeatOptions {
@@ -16,7 +18,7 @@ export interface RepeatOptions {
   readonly signal?: AbortSignal;
 }
 
-const unreachable: ErrorCode = "QUEUE_UNREACHABLE";
+const absence: ErrorCode = "QUEUE_UNREACHABLE";
 
 /** A problem that has been logged. */
 interface KnownProblem {
@@ -75,8 +77,26 @@ export class QueuePatience {
     }
   }
 
+  /** Sends a request once. A server that is connected and does not answer is a problem, too. */
+  async expect(request: () => Promise<void>): Promise<void> {
+    const { silenceMs = 10_000 } = this.#options;
+    let problem: KnownProblem | undefined;
+    const silence = setTimeout(() => {
+      problem = this.#know(unreachable(undefined, { timeoutMs: silenceMs, server: "server" }));
+      problem.requests.add(request);
+    }, silenceMs);
+    try {
+      await request();
+      if (problem !== undefined) this.#forget(request);
+    } finally {
+      clearTimeout(silence);
+      // What it failed with is reported by others.
+      problem?.requests.delete(request);
+    }
+  }
+
   #know(error: OrangeryError): KnownProblem {
-    if (error.code !== unreachable) this.#forgetAbsence();
+    if (error.code !== absence) this.#forgetAbsence();
     const known = this.#problems.get(error.code);
     if (known !== undefined) return known;
     const problem = { error, requests: new Set<object>() };
@@ -87,7 +107,7 @@ export class QueuePatience {
 
   /** A server that refuses a request or a connection is reachable. */
   #forgetAbsence(): void {
-    if (this.#problems.get(unreachable)?.requests.size === 0) this.#problems.delete(unreachable);
+    if (this.#problems.get(absence)?.requests.size === 0) this.#problems.delete(absence);
   }
 
   /** After an answer, neither the connection nor this request has a problem. */

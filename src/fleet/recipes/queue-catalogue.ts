@@ -82,11 +82,14 @@ function otherResults(
   claimed: QueueResults | undefined,
   came: string,
 ): OrangeryError {
+  const advice =
+    claimed?.location === came
+      ? "one that was made anew. Restore the old one from a copy."
+      : `${came}. Leave out --results (and ORANGERY_RESULTS), or name that one.`;
   return new OrangeryError(
     "QUEUE_OTHER_RESULTS",
-    `Expected the results database of the queue ${queue}, ${claimed?.location}, got ${came}. ` +
-      "Leave out --results (and ORANGERY_RESULTS), or name that one. Another database needs " +
-      "another queue, or this one without jobs and workers.",
+    `Expected the results database of the queue ${queue}, ${claimed?.location}, got ${advice} ` +
+      "Another database needs another queue, or this one without jobs and workers.",
     { details: { queue, expected: claimed?.location, came } },
   );
 }

@@ -138,6 +138,7 @@ function assemble<Payload, Result>(
         name,
         cache,
         status: new PublishedStatus(bullmq, name),
+        patience,
         counts: () => tally.progress,
         setTaking: (isTaking) => setTaking(bullmq, isTaking),
         isDrained: () => bullmq.isPaused(),

@@ -36,6 +36,7 @@ class Place {
 }
 
 const name = "cpu0@host";
+const patience = { expect: (request: () => Promise<void>) => request() };
 
 describe("a worker's heartbeat", () => {
   test("publishes what it is like, again and again, until it is disposed", async () => {
@@ -43,7 +44,7 @@ describe("a worker's heartbeat", () => {
     await using cache = new ModelCache({ models: { detect: models.files.detect }, device: "cpu" });
     const status = new Place();
     const counts = { active: 2, ended: 0 };
-    const options = { name, cache, status, counts: () => counts, periodMs: 5 };
+    const options = { name, cache, status, patience, counts: () => counts, periodMs: 5 };
     {
       using heartbeat = new WorkerHeartbeat(options);
       await heartbeat.beat();
@@ -72,7 +73,8 @@ describe("a worker's heartbeat", () => {
     const { promise, reject } = Promise.withResolvers<void>();
     status.answer = promise;
     const counts = () => ({ active: 0, ended: 0 });
-    using _heartbeat = new WorkerHeartbeat({ name, cache: undefined, status, counts, periodMs: 1 });
+    const options = { name, cache: undefined, status, patience, counts, periodMs: 1 };
+    using _heartbeat = new WorkerHeartbeat(options);
     await status.until(1);
     await new Promise((resolve) => setTimeout(resolve, 20));
     assert.equal(status.written.length, 1);
@@ -86,10 +88,10 @@ describe("a worker's heartbeat", () => {
     const status = new Place();
     const done: unknown[] = [];
     let isDrained = false;
-    const options = { name, cache: undefined, status, counts: () => ({ active: 0, ended: 0 }) };
+    const counts = () => ({ active: 0, ended: 0 });
+    const options = { name, cache: undefined, status, patience, counts, periodMs: 1e6 };
     using heartbeat = new WorkerHeartbeat({
       ...options,
-      periodMs: 1e6,
       setTaking: (isTaking) => {
         isDrained = !isTaking;
       },

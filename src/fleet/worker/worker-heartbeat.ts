@@ -3,6 +3,7 @@ import { RateMeter } from "../../base/rate-meter.ts";
 import type { CacheInfo } from "../../models/cache/cache-info.ts";
 import type { ModelCache } from "../../models/cache/model-cache.ts";
 import { readMemory } from "../../models/devices/memory-reading.ts";
+import type { QueuePatience } from "../queue/queue-patience.ts";
 import type {
   PublishedStatus,
   WorkerMachine,
@@ -17,6 +18,8 @@ export interface WorkerHeartbeatOptions {
   /** Running jobs, and jobs that have ended since the worker started. */
   readonly counts: () => { readonly active: number; readonly ended: number };
   readonly status: Pick<PublishedStatus, "write" | "remove" | "takeRequests">;
+  /** Notices when the server no longer answers. */
+  readonly patience: Pick<QueuePatience, "expect">;
   /** Called when a person drains or resumes the worker. Default: such requests are ignored. */
   readonly setTaking?: ((isTaking: boolean) => void) | undefined;
   /** Whether a person has drained it. Default: never. */
@@ -54,12 +57,16 @@ export class WorkerHeartbeat implements Disposable {
     if (this.#isPublishing) return;
     this.#isPublishing = true;
     try {
-      for (const request of await this.#options.status.takeRequests()) this.#fulfil(request);
-      await this.#options.status.write(this.#read());
+      await this.#options.patience.expect(this.#publish);
     } finally {
       this.#isPublishing = false;
     }
   }
+
+  readonly #publish = async (): Promise<void> => {
+    for (const request of await this.#options.status.takeRequests()) this.#fulfil(request);
+    await this.#options.status.write(this.#read());
+  };
 
   #fulfil(request: WorkerRequest): void {
     const { setTaking, supervision } = this.#options;

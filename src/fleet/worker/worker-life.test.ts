@@ -130,6 +130,18 @@ describe("a worker's life", () => {
     ]);
   });
 
+  test("does not wait for what its end would write, after its deadline", async () => {
+    const { life, steps, prepare, finish } = live({
+      autostart: false,
+      release: () => new Promise(() => {}),
+    });
+    prepare();
+    await life.ready;
+    finish();
+    await life.close({ deadlineMs: 1 });
+    assert.deepEqual(steps, ["leave", "close", "interrupt"]);
+  });
+
   test("has a deadline that only ever gets nearer", async () => {
     const { life, steps, prepare } = live({ autostart: false });
     prepare();

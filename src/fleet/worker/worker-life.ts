@@ -37,6 +37,9 @@ export interface WorkerLifeOptions {
   readonly logger: Logger;
 }
 
+/** How long servers may take to answer what is asked of them after the deadline. */
+const lastRequestsMs = 2_000;
+
 /**
  * The life of a worker: *preparing*, while models load; *ready*, with models proved and Redis
  * reached; *working*, taking jobs; *closing*, finishing those that run; *closed*. A worker whose
@@ -99,9 +102,17 @@ export class WorkerLife {
     const finished = source.close().then(() => true);
     const isFinished = await Promise.race([finished, this.#aborted.promise.then(() => false)]);
     if (!isFinished) await this.#abandon(finished);
+    // Results that nobody waits for any more may never be written.
+    const released = release();
+    const isOverdue = this.#aborted.promise.then(() => this.#settlesSoon(released));
+    await Promise.race([released, isOverdue]);
     this.#isClosed = true;
     clearTimeout(this.#deadline?.timer);
-    await release();
+  }
+
+  async #settlesSoon(work: Promise<unknown>): Promise<boolean> {
+    const { abortGraceMs = lastRequestsMs } = this.#options;
+    return await settlesWithin(work, Math.min(lastRequestsMs, abortGraceMs));
   }
 
   #setDeadline(deadlineMs: number): void {
@@ -127,7 +138,7 @@ export class WorkerLife {
     if (await settlesWithin(finished, abortGraceMs)) return;
     const { active } = jobs;
     logger.error({ active }, "tasks do not stop, or Redis is away; the worker leaves them");
-    await settlesWithin(jobs.returnUnsettled(), abortGraceMs);
+    await this.#settlesSoon(jobs.returnUnsettled());
     source.disconnect().catch(() => {});
   }
 }

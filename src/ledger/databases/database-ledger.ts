@@ -20,8 +20,10 @@ export abstract class DatabaseLedger implements Ledger {
     work: (db: Kysely<LedgerTables>) => Promise<T>,
     { signal }: AccessOptions = {},
   ): Promise<T> {
-    this.#requireOpen();
-    return await this.guard(() => work(this.#db), signal);
+    return await this.guard(() => {
+      this.#requireOpen();
+      return work(this.#db);
+    }, signal);
   }
 
   async write<T>(
@@ -33,8 +35,10 @@ export abstract class DatabaseLedger implements Ledger {
       refuseNewer(await this.versionOf(transaction), this.location);
       return await work(transaction);
     };
-    this.#requireOpen();
-    return await this.guard(() => this.#db.transaction().execute(access), signal);
+    return await this.guard(() => {
+      this.#requireOpen();
+      return this.#db.transaction().execute(access);
+    }, signal);
   }
 
   async identity(options: AccessOptions = {}): Promise<string> {

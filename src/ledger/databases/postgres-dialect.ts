@@ -1,3 +1,4 @@
+import { Socket } from "node:net";
 import { sql } from "kysely";
 import type { Pool, PoolConfig } from "pg";
 import { OrangeryError } from "../../errors.ts";
@@ -12,15 +13,25 @@ const numericTypes = new Set([
   1700, // numeric: sums of int8
 ]);
 
+/** How long the server may take to answer what it is asked when the pool is ended. */
+const endMs = 2_000;
+
 /**
  * Creates a pool of connections to the database at `url`, which are opened when they are needed.
+ * Its end does not wait for a server that hangs: the connections are cut.
  */
 export async function createPool(url: string, config: PoolConfig): Promise<Pool> {
   const { default: pg } = await importPg();
   const getTypeParser = (oid: number, format?: "text" | "binary") =>
     numericTypes.has(oid) ? Number : pg.types.getTypeParser(oid, format as "text");
+  const sockets = new Set<Socket>();
   const pool = new pg.Pool({
     connectionString: url,
+    stream: () => {
+      const socket = new Socket();
+      sockets.add(socket);
+      return socket.once("close", () => sockets.delete(socket));
+    },
     application_name: "orangery",
     connectionTimeoutMillis: 10_000,
     // Notices a server that vanished without closing the connection.
@@ -34,6 +45,12 @@ export async function createPool(url: string, config: PoolConfig): Promise<Pool>
   const ignore = () => {};
   pool.on("error", ignore);
   pool.on("connect", (client) => client.on("error", ignore));
+  const end = pool.end.bind(pool);
+  pool.end = async () => {
+    // Also cuts connections without a request, whose end the server does not confirm.
+    setTimeout(() => sockets.forEach((socket) => void socket.destroy()), endMs).unref();
+    await end();
+  };
   return pool;
 }
 

@@ -219,6 +219,26 @@ export function isPassing(error: unknown, waitsForever = false): boolean {
   return passes === "soon" || (waitsForever && passes === "later");
 }
 
+/** The failure for a database that is no longer the one that was opened. */
+export function madeAnew(location: string, cause?: unknown): OrangeryError {
+  return new OrangeryError(
+    "LEDGER_NOT_FOUND",
+    `Expected the results database ${location} to be the one that was opened, but it was dropped ` +
+      "or made anew since. Restore it from a copy, or start again with a new one.",
+    { cause, details: { location } },
+  );
+}
+
+/** The failure for a server that is connected and silent. */
+export function noAnswer(location: string, silenceMs: number): OrangeryError {
+  return new OrangeryError(
+    "LEDGER_UNREACHABLE",
+    `Expected an answer of the results database (${location}) within ${silenceMs / 1000} s, got ` +
+      "none. See whether the server hangs, or another program keeps the tables locked.",
+    { details: { location } },
+  );
+}
+
 /** Explains an error of `pg` on the results database; returns any other error as it is. */
 export function toPostgresLedgerError(error: unknown, location: string): unknown {
   const problem = problemOf(error);

@@ -1,4 +1,5 @@
 import { Kysely, PostgresDialect, sql, type Transaction } from "kysely";
+import { untilAborted } from "../../base/abort.ts";
 import type { Defined } from "../../base/check-options.ts";
 import { tryAgain } from "../../base/try-again.ts";
 import { hasUnencodedPassword } from "../../base/url.ts";
@@ -9,7 +10,15 @@ import { bringUpToDate, schemaVersion } from "../schema/migrations.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import { DatabaseLedger, refuseNewer } from "./database-ledger.ts";
 import { createPool, postgresMigrationDialect } from "./postgres-dialect.ts";
-import { anyTextAdvice, isPassing, takesAnyText, toPostgresLedgerError } from "./postgres-error.ts";
+import {
+  anyTextAdvice,
+  isPassing,
+  madeAnew,
+  noAnswer,
+  postgresProblemKind,
+  takesAnyText,
+  toPostgresLedgerError,
+} from "./postgres-error.ts";
 
 export interface PostgresDatabaseOptions {
   /**
@@ -28,16 +37,23 @@ export interface PostgresDatabaseOptions {
   readonly logger?: Logger | undefined;
 }
 
+interface OpenOptions extends PostgresDatabaseOptions {
+  /** An access that takes longer is reported while it is waited for. Default 10 s. */
+  readonly silenceMs?: number | undefined;
+}
+
 /** The key of the lock under which a database is brought up to date: "ORNG". */
 const migrationLock = 0x4f524e47;
 
-type GuardOptions = Defined<PostgresDatabaseOptions, "busyTimeoutMs" | "logger"> &
+type GuardOptions = Defined<OpenOptions, "busyTimeoutMs" | "silenceMs" | "logger"> &
   Pick<PostgresDatabaseOptions, "onTrouble">;
 
 /** Tables in the schema of PostgreSQL that is the first in the connection's search path. */
 export class PostgresLedger extends DatabaseLedger {
   override readonly isInProcess = false;
   readonly #options: GuardOptions;
+  /** Of the database that was opened; another may take its place. */
+  #identity: string | undefined;
   #failure: unknown;
   /** Accesses that are tried again. */
   #failing = 0;
@@ -52,19 +68,21 @@ export class PostgresLedger extends DatabaseLedger {
    *
    * @throws `LEDGER_*`, `PACKAGE_MISSING`, `INVALID_ARGUMENT`
    */
-  static async open(url: string, options: PostgresDatabaseOptions = {}): Promise<PostgresLedger> {
-    const { busyTimeoutMs = 30_000, maxConnections = 4, logger = silentLogger } = options;
-    const { signal, onTrouble } = options;
+  static async open(url: string, options: OpenOptions = {}): Promise<PostgresLedger> {
+    const { busyTimeoutMs = 30_000, silenceMs = 10_000, maxConnections = 4 } = options;
+    const { signal, onTrouble, logger = silentLogger } = options;
     const location = withoutPassword(url);
     const pool = await createPool(url, { max: maxConnections });
     const db = new Kysely<LedgerTables>({ dialect: new PostgresDialect({ pool }) });
     const ledger = new PostgresLedger(location, db, {
       busyTimeoutMs,
+      silenceMs,
       logger,
       onTrouble,
     });
     try {
       await ledger.#prepare(db, { readOnly: options.readOnly ?? false, signal });
+      ledger.#identity = await ledger.identity({ signal });
       return ledger;
     } catch (error) {
       await ledger[Symbol.asyncDispose]();
@@ -132,34 +150,46 @@ export class PostgresLedger extends DatabaseLedger {
       select 1 from pg_tables
       where schemaname = current_schema() and tablename = 'ledger_version'`.execute(db);
     if (table.rows.length === 0) return 0;
-    const found = await this.versionOf(db);
+    const { rows } = await sql<{ version: number }>`select version from ledger_version`.execute(db);
+    const found = rows[0]?.version ?? 0;
     refuseNewer(found, this.location);
     return found;
   }
 
-  protected override async versionOf(db: Kysely<LedgerTables>): Promise<number> {
-    const { rows } = await sql<{ version: number }>`select version from ledger_version`.execute(db);
-    return rows[0]?.version ?? 0;
+  protected override async versionOf(transaction: Transaction<LedgerTables>): Promise<number> {
+    const asked = sql<{ version: number; id: string }>`
+      select version, id from ledger_version, identity`.execute(transaction);
+    const { rows } = await asked.catch((cause: unknown) => {
+      throw postgresProblemKind(cause) === "changed" ? madeAnew(this.location, cause) : cause;
+    });
+    if (rows[0]?.id !== this.#identity) throw madeAnew(this.location);
+    return rows[0]!.version;
   }
 
   protected override async guard<T>(
     access: () => Promise<T>,
     signal: AbortSignal | undefined,
   ): Promise<T> {
-    const { busyTimeoutMs: timeoutMs } = this.#options;
+    const { busyTimeoutMs: timeoutMs, silenceMs } = this.#options;
     let hasFailed = false;
-    const isWorthAnother = (error: unknown) => {
-      const isSo = isPassing(error, timeoutMs === Number.POSITIVE_INFINITY);
-      if (!isSo) return false;
+    const fail = (error: unknown, how = {}) => {
       if (!hasFailed) this.#failing++;
       hasFailed = true;
-      this.#report(toPostgresLedgerError(error, this.location));
-      return true;
+      this.#report(error, how);
     };
+    const isWorthAnother = (error: unknown) => {
+      const isSo = isPassing(error, timeoutMs === Number.POSITIVE_INFINITY);
+      if (isSo) fail(toPostgresLedgerError(error, this.location));
+      return isSo;
+    };
+    const silence = setTimeout(
+      () => fail(noAnswer(this.location, silenceMs), { isSilent: true }),
+      silenceMs,
+    );
     try {
       const result = await tryAgain(
         { isPassing: isWorthAnother, timeoutMs, pauseMs: [20, 1000], signal },
-        access,
+        () => untilAborted(access(), signal),
       );
       // Where others still fail, this one was only luckier: a connection may have been left for it.
       if (this.#failing === Number(hasFailed)) this.#report(undefined);
@@ -167,19 +197,22 @@ export class PostgresLedger extends DatabaseLedger {
     } catch (error) {
       throw toPostgresLedgerError(error, this.location);
     } finally {
+      clearTimeout(silence);
       if (hasFailed) this.#failing--;
     }
   }
 
   /** Reports a change: accesses fail side by side, and again and again. */
-  #report(failure: unknown): void {
-    if ((failure === undefined) === (this.#failure === undefined)) return;
-    this.#failure = failure;
+  #report(err: unknown, { isSilent = false } = {}): void {
+    if ((err === undefined) === (this.#failure === undefined)) return;
+    this.#failure = err;
     const { location } = this;
     const { logger, onTrouble } = this.#options;
-    if (failure === undefined) logger.info({ location }, "The results database answers again");
-    else logger.warn({ err: failure, location }, "The results database failed; trying again");
-    onTrouble?.(failure);
+    if (err === undefined) logger.info({ location }, "The results database answers again");
+    else if (isSilent)
+      logger.warn({ err, location }, "The results database does not answer; waiting");
+    else logger.warn({ err, location }, "The results database failed; trying again");
+    onTrouble?.(err);
   }
 }
 

@@ -27,7 +27,7 @@ import { formatLeftOut } from "../../output/left-out-lines.ts";
 import { notePrecision, noteTrial } from "../../output/precision-notes.ts";
 import {
   noteEmptyFolders,
-  noteQueueProblem,
+  noteServerProblem,
   noteUnreadableFolders,
 } from "../../output/problem-notes.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
@@ -58,13 +58,13 @@ export async function enqueue(
     connection: options.queueUrl,
     queue: options.queue,
     isMade: true,
-    onTrouble: noteQueueProblem(progress),
+    onTrouble: noteServerProblem(progress),
   });
   const claimed = await queues.base.within(queues.catalogue.results());
   const results = resultsFromCaller(options.results ?? claimed?.location ?? defaultResults);
   // Without jobs and workers it takes others.
   if (!(await queues.base.within(queues.isUnused()))) await queues.requireResults(results);
-  await using ledger = await openLedger(results);
+  await using ledger = await openLedger(results, { onTrouble: noteServerProblem(progress) });
   using reader = new PhotoReader();
   const filter = new PhotoFilter(options);
   const leftOut = new LeftOut();

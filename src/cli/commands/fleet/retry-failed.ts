@@ -5,7 +5,7 @@ import { FleetQueues } from "../../../fleet/recipes/fleet-queues.ts";
 import type { QueueArguments } from "../../options/queue-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
-import { noteQueueProblem } from "../../output/problem-notes.ts";
+import { noteServerProblem } from "../../output/problem-notes.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { RecordArguments } from "../jobs/job-options.ts";
@@ -27,7 +27,7 @@ export async function retry(
   await using fleet = await FleetQueues.open({
     connection: queueUrl,
     queue,
-    onTrouble: noteQueueProblem(progress),
+    onTrouble: noteServerProblem(progress),
   });
   const note = (line: string) => progress.note(line);
   await using ledger = await openQueueRecord(fleet.base, { results, note });

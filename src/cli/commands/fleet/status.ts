@@ -16,7 +16,7 @@ import { chooseRecipe, shortHashLength } from "../../../results/choose-recipe.ts
 import type { QueueArguments } from "../../options/queue-options.ts";
 import { resultsFromCaller } from "../../options/results-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
-import { Interrupts } from "../../output/interrupts.ts";
+import { Interrupts, whileReading } from "../../output/interrupts.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { formatTable } from "../../output/table.ts";
 import { describeUnknown, isUnknown } from "../jobs/unknown-queue.ts";
@@ -47,7 +47,7 @@ export async function showStatus(
   await using stack = new AsyncDisposableStack();
   const ledger = results === undefined ? undefined : stack.use(await openResults(results));
   const queues = stack.use(await FleetQueues.open({ connection: queueUrl, queue: name }));
-  using interrupts = new Interrupts();
+  using interrupts = new Interrupts(whileReading);
   const paint = watch && !json && process.stdout.isTTY ? await openPaint() : undefined;
   for (;;) {
     const text = await read({ queues, ledger, options }).catch((error: unknown) => {

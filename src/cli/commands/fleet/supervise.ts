@@ -8,7 +8,7 @@ import { Supervisor } from "../../../fleet/supervisor/supervisor.ts";
 import type { Logger } from "../../../logger.ts";
 import type { QueueReading } from "../../../monitor/queue-gauges.ts";
 import { exitStatus } from "../../output/exit-status.ts";
-import { Interrupts } from "../../output/interrupts.ts";
+import type { Interrupts } from "../../output/interrupts.ts";
 import { jsonLog, type LogLevel } from "../../output/json-log.ts";
 import type { MetricsArguments } from "./metrics-options.ts";
 
@@ -23,6 +23,7 @@ export interface SupervisionArguments extends MetricsArguments {
   readonly mostFailures: number;
   readonly deadline: number;
   readonly logLevel: LogLevel;
+  readonly interrupts: Interrupts;
 }
 
 /** What the processes work on. */
@@ -42,15 +43,11 @@ export async function supervise(
 ): Promise<number> {
   const supervisor = createSupervisor(options, work);
   await using _monitor = await serveMetrics(supervisor, options, work);
-  using interrupts = new Interrupts({
-    signals: ["SIGINT", "SIGTERM"],
-    // The supervisor kills processes that do not end.
-    windingUpMs: Infinity,
-    onInterrupt: (again) => {
-      if (again) supervisor.abort();
-      else supervisor.stop({ deadlineMs: 1000 * options.deadline });
-    },
-  });
+  const { interrupts, deadline } = options;
+  interrupts.onInterrupt = (again) => {
+    if (again) supervisor.abort();
+    else supervisor.stop({ deadlineMs: 1000 * deadline });
+  };
   using _recycling = onHangUp(() => supervisor.recycle());
   await supervisor.run();
   if (interrupts.abort.aborted) return interrupts.exitStatus!;

@@ -16,6 +16,8 @@ import {
 } from "../../options/photo-options.ts";
 import { addQueueOptions } from "../../options/queue-options.ts";
 import { addResultsOption, resultsFromCaller } from "../../options/results-options.ts";
+import { exitStatus } from "../../output/exit-status.ts";
+import { Interrupts } from "../../output/interrupts.ts";
 import { logLevels } from "../../output/json-log.ts";
 import {
   addDashboardOptions,
@@ -83,6 +85,12 @@ export function createWorkerCommand(setStatus: (status: number) => void): Comman
     if (dashboard && results === undefined) {
       command.error("error: option '--dashboard' needs to know the results: add '--results'");
     }
+    using interrupts = new Interrupts({
+      signals: ["SIGINT", "SIGTERM"],
+      // Nothing has begun before the supervisor takes over; it kills processes that do not end.
+      onInterrupt: () => process.exit(exitStatus.ok),
+      windingUpMs: Infinity,
+    });
     await using _room = dashboard ? await openDashboard(options) : undefined;
     if (broker !== undefined) {
       refuse(command, ["task", "queue", "queueUrl", "redis"], "with --broker");
@@ -97,7 +105,7 @@ export function createWorkerCommand(setStatus: (status: number) => void): Comman
       }
       if (options.celeryTask === undefined) refuse(command, ["model"], "without --celery-task");
       const { workForCelery } = await import("./celery-worker.ts");
-      return setStatus(await workForCelery({ ...options, broker }));
+      return setStatus(await workForCelery({ ...options, broker, interrupts }));
     }
     const celeryOnly = ["resultBackend", "celeryTask", "queues", "hostname", "taskEvents"];
     refuse(command, [...celeryOnly, "celeryConfig"], "without --broker");
@@ -105,7 +113,7 @@ export function createWorkerCommand(setStatus: (status: number) => void): Comman
     else refuse(command, ["recipe", ...ofCounting, ...ofRoom], "with --task");
     // Imported late: help and usage errors need neither queue nor runtime.
     const { work } = await import("./worker.ts");
-    setStatus(await work(options));
+    setStatus(await work({ ...options, interrupts }));
   });
 }
 
@@ -114,10 +122,10 @@ const ofCounting = ["models", "memoryBudget", "maxPixels", "location"];
 /** Options of counting that the control room takes, too. */
 const ofRoom = ["results", "allowPrivateAddresses"];
 
-type Arguments = WorkerArguments &
+type Arguments = Omit<WorkerArguments, "interrupts"> &
   FormerOptions &
   ServeDashboardArguments &
-  Partial<CeleryWorkerArguments>;
+  Partial<Omit<CeleryWorkerArguments, "interrupts">>;
 
 /** Serves the control room from this process, which counts nothing itself. */
 async function openDashboard(options: Arguments): Promise<AsyncDisposable> {

@@ -2,7 +2,7 @@ import { setFlagsFromString } from "node:v8";
 import { FleetQueues, type JobQueue } from "../../../fleet/recipes/fleet-queues.ts";
 import { chooseQueues } from "../../../fleet/recipes/recipe-choice.ts";
 import type { QueueArguments } from "../../options/queue-options.ts";
-import { noteQueueProblem } from "../../output/problem-notes.ts";
+import { noteServerProblem } from "../../output/problem-notes.ts";
 import type { ProgressDisplay } from "../../output/progress-display.ts";
 
 /** The queues of the recipes that a command line names. */
@@ -23,7 +23,7 @@ export async function openQueues(
     await FleetQueues.open({
       connection: queueUrl,
       queue,
-      onTrouble: progress && noteQueueProblem(progress),
+      onTrouble: progress && noteServerProblem(progress),
     }),
   );
   const queues = chooseQueues(await fleet.all(), recipe);

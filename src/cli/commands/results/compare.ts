@@ -22,7 +22,7 @@ import {
   type SelectionArguments,
 } from "../../options/results-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
-import { interruptible } from "../../output/interrupts.ts";
+import { interruptible, whileReading } from "../../output/interrupts.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { recipeFromCaller, refuseToReplace } from "./choose-results.ts";
@@ -75,7 +75,7 @@ export async function compare(
       if (options.open) openInBrowser(page);
     }
     return exitStatus.ok;
-  });
+  }, whileReading);
 }
 
 async function print(

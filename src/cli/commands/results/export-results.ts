@@ -37,7 +37,7 @@ import {
   type SelectionArguments,
 } from "../../options/results-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
-import { interruptible } from "../../output/interrupts.ts";
+import { interruptible, whileReading } from "../../output/interrupts.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { recipeFromCaller, refuseToReplace } from "./choose-results.ts";
@@ -135,7 +135,7 @@ export async function exportResultsCommand(
     const howMany = `${formatPlural(photos, "photo")}${describeWhose(counts, people)}`;
     await output.write(`Wrote ${displayPath(out)}: ${howMany}\n`);
     return exitStatus.ok;
-  });
+  }, whileReading);
 }
 
 /** The options that not every format has, as they are written. */

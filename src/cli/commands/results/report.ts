@@ -14,7 +14,7 @@ import {
   type SelectionArguments,
 } from "../../options/results-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
-import { interruptible } from "../../output/interrupts.ts";
+import { interruptible, whileReading } from "../../output/interrupts.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { recipeFromCaller, refuseToReplace } from "./choose-results.ts";
@@ -64,5 +64,5 @@ export async function report(
     await output.write(`Report      ${displayPath(out)}\n`);
     if (options.open) openInBrowser(out);
     return exitStatus.ok;
-  });
+  }, whileReading);
 }

@@ -12,7 +12,7 @@ import { estimateToJson } from "../../../results/review/estimate-json.ts";
 import { readReviewEstimate } from "../../../results/review/review-estimate.ts";
 import { readSelection, type SelectionArguments } from "../../options/results-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
-import { interruptible } from "../../output/interrupts.ts";
+import { interruptible, whileReading } from "../../output/interrupts.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { openResultsToManage } from "../management/open-results.ts";
 import { callerActor } from "../management/person-option.ts";
@@ -76,7 +76,7 @@ export async function review(
     await output.write(formatLists(shown));
     if (estimate !== undefined) await output.write(`\n${formatEstimate(estimate)}`);
     return exitStatus.ok;
-  });
+  }, whileReading);
 }
 
 interface Drawn {

@@ -25,7 +25,7 @@ import {
   type SelectionArguments,
 } from "../../options/results-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
-import { interruptible } from "../../output/interrupts.ts";
+import { interruptible, whileReading } from "../../output/interrupts.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { type CountsTablePhoto, formatCountsTable } from "../photos/counts-table.ts";
 import { recipeFromCaller } from "../results/choose-results.ts";
@@ -74,7 +74,7 @@ export async function summary(
     }
     await output.write(describe(ledger, recipe, { question, counts, people }));
     return exitStatus.ok;
-  });
+  }, whileReading);
 }
 
 /** Packs the scores of an older version's results, where they may be written: the next is quick. */

@@ -1,3 +1,4 @@
+import { settlesWithin } from "../../../base/abort.ts";
 import { openLedger } from "../../../ledger/open-ledger.ts";
 import type { ModelCache } from "../../../models/cache/model-cache.ts";
 import { PhotoReader } from "../../../pipeline/photos/photo-reader.ts";
@@ -8,6 +9,9 @@ import { openRecipeTask } from "../../count/serve-recipe.ts";
 import type { TaskEnvironment } from "../../process/task-module.ts";
 import type { CeleryTask } from "../app/celery-options.ts";
 import type { CountingSettings } from "./celery-settings.ts";
+
+/** How long results that are being written may delay the end. */
+const closeMs = 2_000;
 
 /** A task, and its preparation before the first message. */
 export interface PreparedTask {
@@ -41,7 +45,8 @@ export async function openCounting(
     onOvertaken,
     signal,
   });
-  stack.use(parts.writer);
+  // Nobody waits for it any more: all tasks have ended, or were left.
+  stack.defer(async () => void (await settlesWithin(parts.writer[Symbol.asyncDispose](), closeMs)));
   const { name } = parts.recipe;
   logger.info({ results: ledger.location, recipe: name }, "counts of photos are recorded");
   const served = {
