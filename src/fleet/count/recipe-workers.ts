@@ -1,12 +1,8 @@
-import { access, stat } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Registry } from "prom-client";
 import { settlesWithin, untilAborted } from "../../base/abort.ts";
 import { tryAgain } from "../../base/try-again.ts";
-import { urlScheme } from "../../base/url.ts";
 import { type ErrorCode, isOrangeryError, OrangeryError } from "../../errors.ts";
-import type { Ledger } from "../../ledger/ledger.ts";
-import { openLedger } from "../../ledger/open-ledger.ts";
 import { isRecipeNamed } from "../../ledger/recipe.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
 import type { ModelCache } from "../../models/cache/model-cache.ts";
@@ -20,7 +16,6 @@ import { QueuePatience } from "../queue/queue-patience.ts";
 import { probeQueue } from "../queue/queue-probe.ts";
 import { QueueCatalogue, type QueuedRecipe } from "../recipes/queue-catalogue.ts";
 import { recipeQueuePlace } from "../recipes/recipe-queue.ts";
-import type { QueueResults } from "../store/queue-store.ts";
 import { storeOf } from "../store/store-of.ts";
 import { type NotServed, PublishedStatus } from "../store/worker-status.ts";
 import type { FleetWorkerCounts } from "../worker/work-tally.ts";
@@ -28,6 +23,7 @@ import { WorkerHeartbeat } from "../worker/worker-heartbeat.ts";
 import type { CloseWorkerOptions } from "../worker/worker-life.ts";
 import type { FleetWorkerOptions } from "../worker/worker-options.ts";
 import type { CountSettings } from "./count-settings.ts";
+import { QueueLedger } from "./queue-ledger.ts";
 import { type RecipePart, serveRecipe } from "./serve-recipe.ts";
 
 export interface RecipeWorkersOptions
@@ -61,12 +57,6 @@ const faultsOfRecipes: ReadonlySet<ErrorCode> = new Set([
 /** How long requests to the queue that are under way may delay the end. */
 const abandonMs = 5_000;
 
-/** The results that are open. */
-interface OpenResults extends QueueResults {
-  /** Undefined if the results are not a file. */
-  readonly inode: number | undefined;
-}
-
 /**
  * Counts photos in a process: a worker for each recipe of the queue that it can serve, with a
  * shared model cache. It picks up recipes as they are added. A recipe whose model is missing is
@@ -79,6 +69,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
   readonly #patience: QueuePatience;
   readonly #metrics: WorkerMetrics;
   readonly #finder: ModelFinder;
+  readonly #ledger: QueueLedger;
   readonly #stack = new AsyncDisposableStack();
   readonly #leaving = new AbortController();
   /** By hashes of recipes. */
@@ -91,10 +82,6 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
   /** What closed parts have counted. */
   readonly #closedCounts = noCounts();
   #queue: OpenQueue | undefined;
-  #ledger: Promise<Ledger> | undefined;
-  #results: OpenResults | undefined;
-  /** Why the results database cannot be used at the moment. */
-  #resultsTrouble: OrangeryError | undefined;
   readonly #preparing: Promise<void>;
   #following: Promise<void> | undefined;
   #isTaking = false;
@@ -111,11 +98,13 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
         worker: name,
         cache,
         active: () => this.counts.active,
-        resultsTrouble: () => this.#resultsTrouble,
+        resultsTrouble: () => this.#ledger.trouble,
       }),
     );
     this.#finder = new ModelFinder({ places: count.models, reader: photos });
     const { signal } = this.#leaving;
+    const ledger = { queue, location: count.results, logger: this.#logger, signal };
+    this.#ledger = this.#stack.use(new QueueLedger(ledger));
     this.#preparing = this.#prepare(signal);
     this.ready = untilAborted(this.#preparing, signal);
     this.ready.catch(() => {});
@@ -196,7 +185,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
     const { bullmq } = this.#stack.use(this.#queue);
     await this.#patience.repeat(() => probeQueue(bullmq), { signal });
     const catalogue = new QueueCatalogue(bullmq);
-    if (count.results !== undefined) await this.#openLedger(catalogue);
+    if (count.results !== undefined) await this.#ledger.open(catalogue);
     await this.#update(catalogue, { signal, isStarting: true });
     signal.throwIfAborted();
     const status = new PublishedStatus(bullmq, name);
@@ -248,7 +237,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
   ): Promise<void> {
     const { recipes: wanted } = this.#options.count;
     const all = await this.#patience.repeat(() => catalogue.recipes(), { always: true, signal });
-    await this.#checkResults(catalogue);
+    if (await this.#ledger.isLost(catalogue)) this.#leaveResults();
     const meant = all.filter(
       (recipe) => wanted?.some((name) => isRecipeNamed(recipe, name)) ?? true,
     );
@@ -267,27 +256,10 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
     }
   }
 
-  /** Gives the jobs back if the open results were removed, or are not the queue's. */
-  async #checkResults(catalogue: QueueCatalogue): Promise<void> {
-    const results = this.#results;
-    if (results === undefined) return;
-    const claimed = await catalogue.results();
-    // A queue that was emptied by hand has lost the recipe.
-    if (claimed === undefined) await catalogue.claimResults(results, async () => false);
-    const isTheQueues = (claimed ?? results).identity === results.identity;
-    if (isTheQueues && (await inodeOf(results.location)) === results.inode) return;
-    this.#logger.error(
-      { results: results.location },
-      "the results were removed or replaced; jobs go back to the queue",
-    );
-    this.#leaveResults();
-  }
-
   /** Gives all jobs back, and opens the results anew for the next recipe. */
   #leaveResults(): void {
     for (const [hash, part] of this.#parts) this.#retire(hash, part, { deadlineMs: 0 });
-    this.#ledger = undefined;
-    this.#results = undefined;
+    this.#ledger.leave();
   }
 
   async #serve(
@@ -301,7 +273,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
         ...this.#options,
         ...recipeQueuePlace(this.#options, hash),
         logger: this.#logger.child({ recipe: name }),
-        ledger: await this.#openLedger(catalogue),
+        ledger: await this.#ledger.open(catalogue),
         finder: this.#finder,
         metrics: this.#metrics,
         onUnfit: (error) => this.#leave(recipe, error),
@@ -367,54 +339,12 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
   }
 
   get #recipes() {
-    const trouble = this.#resultsTrouble;
+    const { trouble } = this.#ledger;
     const recipes = Array.from(this.#parts, ([hash, { name }]) => ({ name, hash }));
     const left = Array.from(this.#left, ([hash, { name, error }]) => notServed(name, hash, error));
     // Their jobs wait for the database.
     const waiting = trouble && recipes.map(({ name, hash }) => notServed(name, hash, trouble));
     return { recipes, notServed: [...left, ...(waiting ?? [])] };
-  }
-
-  #openLedger(catalogue: QueueCatalogue): Promise<Ledger> {
-    this.#ledger ??= this.#connectLedger(catalogue);
-    // A failure is not remembered: the next recipe tries again.
-    this.#ledger.catch(() => {
-      this.#ledger = undefined;
-    });
-    return this.#ledger;
-  }
-
-  async #connectLedger(catalogue: QueueCatalogue): Promise<Ledger> {
-    const { count } = this.#options;
-    const claimed = await catalogue.results();
-    const location = count.results ?? claimed?.location;
-    if (location === undefined) throw noResults(this.#options.queue);
-    // Workers wait for the database as they wait for Redis, however long.
-    const patience = {
-      busyTimeoutMs: Number.POSITIVE_INFINITY,
-      signal: this.#leaving.signal,
-      logger: this.#logger,
-      onTrouble: (error: unknown) => {
-        this.#resultsTrouble = isOrangeryError(error) ? error : undefined;
-      },
-    };
-    // A file that the queue names may be on another machine, and a database may have been dropped:
-    // do not create it, or another one.
-    if (claimed !== undefined && urlScheme(location) !== undefined) {
-      await (await openLedger(location, { ...patience, readOnly: true }))[Symbol.asyncDispose]();
-    } else if (claimed !== undefined) {
-      await access(location).catch(async (cause) => {
-        if (location !== claimed.location) await catalogue.requireResults(location, undefined);
-        throw resultsElsewhere(location, cause);
-      });
-    }
-    const ledger = this.#stack.use(await openLedger(location, patience));
-    const identity = await ledger.identity({ signal: this.#leaving.signal });
-    const results = { location: ledger.location, identity };
-    await catalogue.requireResults(ledger.location, identity);
-    this.#results = { ...results, inode: await inodeOf(ledger.location) };
-    this.#logger.info({ results: ledger.location }, "results are recorded");
-    return ledger;
   }
 }
 
@@ -430,29 +360,4 @@ function noCounts(): Counts {
 
 function addCounts(sum: Counts, more: FleetWorkerCounts): void {
   for (const outcome of Object.keys(sum) as (keyof Counts)[]) sum[outcome] += more[outcome];
-}
-
-/** Undefined if there is no file, as for a database server. */
-async function inodeOf(location: string): Promise<number | undefined> {
-  if (urlScheme(location) !== undefined) return undefined;
-  return (await stat(location).catch(() => undefined))?.ino;
-}
-
-function noResults(queue: string): OrangeryError {
-  return new OrangeryError(
-    "LEDGER_NOT_FOUND",
-    `Expected the queue ${queue} to say where results go, but nothing does. ` +
-      "Add photos with `orangery enqueue`, or name the database with --results.",
-    { details: { queue } },
-  );
-}
-
-function resultsElsewhere(location: string, cause: unknown): OrangeryError {
-  return new OrangeryError(
-    "LEDGER_NOT_FOUND",
-    `Expected the queue's results file ${location}, but this machine has none. Workers on ` +
-      "several machines record in PostgreSQL; a file that is called otherwise here is named with " +
-      "--results.",
-    { cause, details: { location } },
-  );
 }
