@@ -113,17 +113,17 @@ test("the first load saves the model, later ones map it, and nothing else is lef
 });
 
 test("a model that changes, or that has another name, is known by its contents", async () => {
-  await load();
+  await loadHere();
   await folder.write("large.onnx", largeModel(0.75));
-  assert.deepEqual(await load(), { ...loadedFromFile, scores: [0.75] });
+  assert.deepEqual(await loadHere(), { ...loadedFromFile, scores: [0.75] });
   const renamed = await folder.write("renamed.onnx", largeModel(0.5));
-  assert.deepEqual(await load(renamed), loadedFromArtifact);
+  assert.deepEqual(await loadHere(renamed), loadedFromArtifact);
   assert.equal((await artifactNames()).length, 2);
 });
 
 test("a small ONNX model is not saved, and with a limit of 0 none is", async () => {
   const small = await folder.write("small.onnx", tinyYolo());
-  assert.deepEqual(await load(small), loadedFromFile);
+  assert.deepEqual(await loadHere(small), loadedFromFile);
   assert.deepEqual(await load(model, { ORANGERY_CACHE_MAX_BYTES: "0" }), loadedFromFile);
   assert.deepEqual(await artifactNames(), []);
 });
@@ -188,7 +188,7 @@ test("processes that save the same model at once do not collide", async () => {
     assert.deepEqual([scores, warnings], [[0.5], []]);
   }
   assert.equal((await artifactNames()).length, 1);
-  assert.deepEqual(await load(), loadedFromArtifact);
+  assert.deepEqual(await loadHere(), loadedFromArtifact);
 });
 
 test("what killed processes left unfinished is ignored, and removed when it is old", async () => {
@@ -201,7 +201,7 @@ test("what killed processes left unfinished is ignored, and removed when it is o
   }
   const longAgo = new Date(Date.now() - 3_600_000);
   for (const path of [join(old!, "model.ort"), old!]) await utimes(path, longAgo, longAgo);
-  assert.deepEqual(await load(), loadedFromFile);
+  assert.deepEqual(await loadHere(), loadedFromFile);
   const parts = (await artifactNames()).filter((name) => name.endsWith(".part"));
   assert.deepEqual(parts, [basename(fresh!)]);
 });
@@ -213,9 +213,9 @@ test("a process that is killed while it saves does not disturb the next", async 
   }
   child.kill("SIGKILL");
   await outcome;
-  const { scores, warnings } = await load();
+  const { scores, warnings } = await loadHere();
   assert.deepEqual([scores, warnings], [[0.5], []]);
-  assert.deepEqual(await load(), loadedFromArtifact);
+  assert.deepEqual(await loadHere(), loadedFromArtifact);
 });
 
 describe("a cache folder that cannot be written", () => {
@@ -277,13 +277,13 @@ test("the least recently used artifacts go when all take more than the limit", a
   const others = await Promise.all(
     [0.75, 0.25].map((score) => folder.write(`${score}.onnx`, largeModel(score))),
   );
-  await load([model, ...others]);
+  await loadHere([model, ...others]);
   const names = await artifactNames();
   assert.equal(names.length, 3);
   // All were used long ago, and then the first again.
   const longAgo = new Date(Date.now() - 3_600_000);
   for (const name of names) await utimes(join(artifacts(), name), longAgo, longAgo);
-  assert.deepEqual(await load(), loadedFromArtifact);
+  assert.deepEqual(await loadHere(), loadedFromArtifact);
   const kept = (await list()).entries.find(({ name }) => name === "large.onnx")!;
 
   const newest = await folder.write("newest.onnx", largeModel(0.875));
@@ -295,7 +295,7 @@ test("the least recently used artifacts go when all take more than the limit", a
 
 describe("orangery cache", () => {
   test("lists artifacts that are damaged in any way, and clears them", async () => {
-    await load();
+    await loadHere();
     const [key] = await artifactNames();
     const spoil = [
       () => truncate(join(artifacts(), key!, "model.ort"), 0),
@@ -329,7 +329,7 @@ describe("orangery cache", () => {
   }
 
   test("says what it cannot remove, and removes the rest", { skip: skipMounts }, async () => {
-    await load([model, await folder.write("other.onnx", largeModel(0.75))]);
+    await loadHere([model, await folder.write("other.onnx", largeModel(0.75))]);
     const [first, second] = (await artifactNames()).map((name) => join(artifacts(), name));
     // What is mounted cannot be renamed.
     const script = `mount -t tmpfs none "$0" && exec "$@"`;
@@ -388,5 +388,5 @@ test("orangery cache lists and clears, and a process that has a model mapped goe
   holder.child.stdin!.write("go on\n");
   const { stdout } = await holder.outcome;
   assert.deepEqual(jsonLines(stdout.replace("loaded\n", ""))[0]!.scores, [0.5, 0.5]);
-  assert.deepEqual(await load(), loadedFromFile);
+  assert.deepEqual(await loadHere(), loadedFromFile);
 });

@@ -21,7 +21,7 @@ import { ReaderProcess } from "./reader-process.fixture.ts";
 
 /** Another seed gives other mutations; a failure names it with the mutation and its number. */
 const seed = Number(process.env.ORANGERY_FUZZ_SEED ?? 20_260_101);
-const rounds = Number(process.env.ORANGERY_FUZZ_ROUNDS ?? 250);
+const rounds = Number(process.env.ORANGERY_FUZZ_ROUNDS ?? 120);
 
 /**
  * What any file may take, Node itself included. CPU time, since the machine may be busy with

@@ -30,6 +30,11 @@ export async function settlesWithin(work: Promise<unknown>, ms: number): Promise
   }
 }
 
+/** Returns a signal that aborts as the first of these does; undefined ones never do. */
+export function anySignal(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
+  return AbortSignal.any(signals.filter((signal) => signal !== undefined));
+}
+
 /**
  * A controller that follows another signal until it is disposed. Unlike `AbortSignal.any`, it
  * leaves nothing behind on a signal that outlives it, such as a worker's, which serves hundreds of

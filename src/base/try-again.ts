@@ -39,7 +39,7 @@ export async function tryAgain<T>(
     try {
       return await attempt();
     } catch (error) {
-      if (signal?.aborted) throw signal.reason;
+      signal?.throwIfAborted();
       if (!isPassing(error) || made >= attempts || performance.now() > giveUpAt) throw error;
       askedMs = askedPauseMs(error);
     }

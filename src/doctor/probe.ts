@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { anySignal } from "../base/abort.ts";
 import {
   type Finding,
   type FindingSection,
@@ -37,7 +38,7 @@ export interface ProbeOutcome {
 export async function runProbe(probe: Probe, signal?: AbortSignal): Promise<ProbeOutcome> {
   const { timeoutMs, todo } = probe;
   using ending = new Ending();
-  const all = AbortSignal.any([ending.signal, ...(signal === undefined ? [] : [signal])]);
+  const all = anySignal(ending.signal, signal);
   const late = Symbol("late");
   const limit = delay(timeoutMs, late, { signal: all, ref: true });
   try {

@@ -1,3 +1,4 @@
+import type { Attributes } from "./attributes.ts";
 import { newNode } from "./new-node.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "./onnx-nodes.ts";
 import { createWeights } from "./onnx-tensor.ts";
@@ -29,7 +30,7 @@ export function keepBestClass(model: OnnxModel, classCount: number): OnnxModel {
   const extras = typeof channels === "number" ? channels - 4 - classCount : 0;
   const parts = [head.rows("boxes", 0, 4), best, classId];
   if (extras > 0) parts.push(head.rows("extras", 4 + classCount, 4 + classCount + extras));
-  head.add("Concat", parts, { axis: { type: "int", value: 1 } }, output!.name);
+  head.add("Concat", parts, { axis: 1 }, output!.name);
   return {
     ...model,
     graph: {
@@ -70,12 +71,10 @@ class HeadNodes {
 
   /** The largest of each anchor's values. */
   largest(name: string, values: string): string {
-    const keepdims = { type: "int", value: 1 } as const;
     if (this.#hasAxesAsInput) {
-      return this.add("ReduceMax", [values, this.#axis], { keepdims }, `best.${name}`);
+      return this.add("ReduceMax", [values, this.#axis], { keepdims: 1 }, `best.${name}`);
     }
-    const axes = { type: "ints", value: [1] } as const;
-    return this.add("ReduceMax", [values], { keepdims, axes }, `best.${name}`);
+    return this.add("ReduceMax", [values], { keepdims: 1, axes: [1] }, `best.${name}`);
   }
 
   floats(name: string, values: readonly number[]): string {
@@ -85,7 +84,7 @@ class HeadNodes {
   add(
     opType: string,
     inputs: readonly string[],
-    attributes: OnnxNode["attributes"] = {},
+    attributes: Attributes = {},
     name = `best.${this.nodes.length}`,
   ): string {
     this.nodes.push(newNode(opType, inputs, name, attributes));

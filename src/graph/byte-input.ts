@@ -34,7 +34,7 @@ export function inputExtent<T>(
  */
 export function takeBytes(model: OnnxModel): OnnxModel {
   const white = createWeights("orangery.white", [], Float32Array.of(255));
-  const to = { type: "int", value: onnxDataTypes.indexOf("float32") } as const;
+  const to = onnxDataTypes.indexOf("float32");
   return changeInput(model, "bytes", (name, value) => ({
     input: { elementType: "uint8" },
     nodes: [
@@ -51,11 +51,10 @@ export function takeBytes(model: OnnxModel): OnnxModel {
  */
 export function takePixels(model: OnnxModel): OnnxModel {
   const [batch, channels, height, width] = model.graph.inputs[0]!.dims;
-  const perm = { type: "ints", value: [0, 3, 1, 2] } as const;
   return statingPixels(
     changeInput(model, "planes", (name, value) => ({
       input: { dims: [batch!, height!, width!, channels!] },
-      nodes: [newNode("Transpose", [name], value, { perm })],
+      nodes: [newNode("Transpose", [name], value, { perm: [0, 3, 1, 2] })],
     })),
   );
 }

@@ -6,11 +6,11 @@ import { floatsOf } from "./onnx-tensor.ts";
  * Finds the decoding of a network's head: all nodes between the outputs and the convolutions with
  * learned weights next to them. It computes coordinates, which fewer bits would displace.
  */
-export function findDecoding({ nodes, initializers, outputs }: OnnxGraph): ReadonlySet<OnnxNode> {
-  const producers = makersOf({ nodes });
-  const weights = constantsOf({ initializers });
+export function findDecoding(graph: OnnxGraph): ReadonlySet<OnnxNode> {
+  const producers = makersOf(graph);
+  const weights = constantsOf(graph);
   const decoding = new Set<OnnxNode>();
-  const open = outputs.map(({ name }) => name);
+  const open = graph.outputs.map(({ name }) => name);
   for (let name = open.pop(); name !== undefined; name = open.pop()) {
     const node = producers.get(name);
     if (node === undefined || decoding.has(node) || isLearned(node)) continue;

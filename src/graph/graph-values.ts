@@ -1,14 +1,12 @@
-import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor } from "./onnx-nodes.ts";
+import type { OnnxGraph, OnnxModel, OnnxNode, OnnxTensor } from "./onnx-nodes.ts";
 
 /** Returns the constants of a graph by their names. */
-export function constantsOf({
-  initializers,
-}: Pick<OnnxGraph, "initializers">): ReadonlyMap<string, OnnxTensor> {
+export function constantsOf({ initializers }: OnnxGraph): ReadonlyMap<string, OnnxTensor> {
   return new Map(initializers.map((tensor) => [tensor.name, tensor]));
 }
 
 /** Returns the node that makes each value, by the value's name. */
-export function makersOf({ nodes }: Pick<OnnxGraph, "nodes">): ReadonlyMap<string, OnnxNode> {
+export function makersOf({ nodes }: OnnxGraph): ReadonlyMap<string, OnnxNode> {
   return new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node])));
 }
 
@@ -34,10 +32,19 @@ export function isOperator(
   return node?.opType === opType && node.domain === domain;
 }
 
+/** Returns the names of a graph's outputs. */
+export function outputNamesOf({ outputs }: OnnxGraph): ReadonlySet<string> {
+  return new Set(outputs.map(({ name }) => name));
+}
+
 /** Whether nodes have subgraphs, whose reads of outer values are not followed. */
 export function hasInnerGraphs({ graph }: OnnxModel): boolean {
-  const isGraph = ({ type }: OnnxAttribute) => type === "graph";
-  return graph.nodes.some(({ attributes }) => Object.values(attributes).some(isGraph));
+  return graph.nodes.some(hasInnerGraph);
+}
+
+/** Whether a node has a subgraph, such as the body of a loop. */
+export function hasInnerGraph({ attributes }: OnnxNode): boolean {
+  return Object.values(attributes).some(({ type }) => type === "graph");
 }
 
 /** ONNX Runtime would report unread weights as a fault of the model. */

@@ -1,3 +1,4 @@
+import { type Attributes, toOnnxAttributes } from "./attributes.ts";
 import type { OnnxNode } from "./onnx-nodes.ts";
 
 /** Makes a node of one output, which gives the node its name. */
@@ -5,7 +6,13 @@ export function newNode(
   opType: string,
   inputs: readonly string[],
   output: string,
-  attributes: OnnxNode["attributes"] = {},
+  attributes: Attributes = {},
 ): OnnxNode {
-  return { name: output, opType, inputs, outputs: [output], attributes };
+  return {
+    name: output,
+    opType,
+    inputs,
+    outputs: [output],
+    attributes: toOnnxAttributes(opType, attributes),
+  };
 }

@@ -285,8 +285,8 @@ export const ledgerConformance: readonly LedgerCase[] = [
       await using setup = await openStore(location);
       const { ledger } = setup;
       // More than 2,000 with each of most filters: few photos are found at once.
-      const plants = (i: number) => [2, 0, 2, 1, 2][i % 5]!;
-      const photos = Array.from({ length: 3600 }, (_, i) => foundPhoto(i, plainResult(plants(i))));
+      const plants = (i: number) => [2, 0, 2, 2, 2, 1, 2, 2, 2, 2][i % 10]!;
+      const photos = Array.from({ length: 2600 }, (_, i) => foundPhoto(i, plainResult(plants(i))));
       await setup.store.record(photos);
       const sources = photos.map(({ source }) => source);
       const recipeId = (await readRecipeChoices(ledger)).newestId!;

@@ -1,5 +1,6 @@
 import { OrangeryError } from "../errors.ts";
 import { readCsvRows } from "./csv-rows.ts";
+import { folderOf } from "./source-folders.ts";
 
 export interface SourceTableOptions<Column extends string> {
   /** The name of the file in messages and results. */
@@ -78,8 +79,7 @@ export class SourceTable<Column extends string> {
     for (let place = source; place !== ""; ) {
       const row = this.#rows.get(withoutEnd(place));
       if (row !== undefined) return row;
-      const trimmed = withoutEnd(place);
-      place = trimmed.slice(0, 1 + Math.max(trimmed.lastIndexOf("/"), trimmed.lastIndexOf("\\")));
+      place = folderOf(withoutEnd(place));
     }
     this.#missing++;
     return undefined;

@@ -12,6 +12,13 @@ export type ClassConfidence =
   | { readonly [name: string]: number }
   | readonly (readonly [ClassChoice, number])[];
 
+/** Returns the least scores of classes as pairs. */
+export function scorePairs(
+  classConfidence: ClassConfidence = [],
+): readonly (readonly [ClassChoice, number])[] {
+  return Array.isArray(classConfidence) ? classConfidence : Object.entries(classConfidence);
+}
+
 /** What is asked about classes, with ids in place of names. */
 export interface ChosenClasses {
   /** In ascending order; undefined where all are meant. */
@@ -41,11 +48,8 @@ export function chooseClasses(
   checkOptions({ classes }, classList);
   checkOptions({ classConfidence }, classScores);
   const ids = classes?.flatMap((choice) => idsOf("classes", choice, names));
-  const pairs = Array.isArray(classConfidence)
-    ? (classConfidence as readonly (readonly [ClassChoice, number])[])
-    : Object.entries(classConfidence ?? {});
   const scores = new Map<number, number>();
-  for (const [choice, score] of pairs) {
+  for (const [choice, score] of scorePairs(classConfidence)) {
     for (const id of idsOf("classConfidence", choice, names)) {
       if ((scores.get(id) ?? score) !== score) throw twoScores(names[id]!, classConfidence);
       scores.set(id, score);

@@ -30,7 +30,7 @@ export async function findTarget(path: string): Promise<TargetFile> {
 /** Broken links are followed, too: the file is made where they point. */
 async function followLinks(path: string): Promise<string> {
   let place = path;
-  for (let links = 0; links < maxLinks; links += 1) {
+  for (let links = 0; links < maxLinks; links++) {
     const real = await realpath(place).catch(() => undefined);
     if (real !== undefined) return real;
     const target = await readlink(place).catch(() => undefined);

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import type { Worker } from "node:worker_threads";
+import { anySignal } from "../abort.ts";
 
 /**
  * Returns the next message of a thread. It also watches for the thread's end: without that, it
@@ -10,9 +11,7 @@ export async function nextMessage(
   { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<unknown> {
   const answered = new AbortController();
-  const until = {
-    signal: signal === undefined ? answered.signal : AbortSignal.any([signal, answered.signal]),
-  };
+  const until = { signal: anySignal(signal, answered.signal) };
   try {
     // A thread's messages arrive before its `exit` event.
     const ended = once(thread, "exit", until).then(([status]) => {

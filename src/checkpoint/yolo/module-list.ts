@@ -5,9 +5,12 @@ import type { PickledModule } from "./pickled-module.ts";
 export type ReadModule = (module: PickledModule) => YoloModule;
 
 /** Reads the modules of a ModuleList. */
-export function readModules(list: PickledModule, read: ReadModule): readonly YoloModule[] {
+export function readModules<T>(
+  list: PickledModule,
+  read: (module: PickledModule) => T,
+): readonly T[] {
   if (list.kind !== "torch:ModuleList") return list.unsupported();
-  return list.children().map(read);
+  return list.children().map((module) => read(module));
 }
 
 export function readSequential(module: PickledModule, read: ReadModule): SequentialModule {

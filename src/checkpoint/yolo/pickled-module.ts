@@ -37,6 +37,11 @@ interface ReadSoFar {
   readonly mostElements: number;
 }
 
+interface IntegerRange {
+  readonly least: number;
+  readonly most: number;
+}
+
 /**
  * A `torch.nn.Module` of a checkpoint. Every value is checked when it is read; errors name the
  * module by its path.
@@ -121,18 +126,12 @@ export class PickledModule {
     return value === undefined ? this.refuse(`an attribute \`${name}\``, "none") : value;
   }
 
-  integer(
-    name: string,
-    { least, most }: { readonly least: number; readonly most: number },
-  ): number {
-    return this.#toInteger(name, this.attribute(name), { least, most });
+  integer(name: string, range: IntegerRange): number {
+    return this.#toInteger(name, this.attribute(name), range);
   }
 
   /** Returns a tuple or list of two integers, or one integer twice. */
-  pair(
-    name: string,
-    range: { readonly least: number; readonly most: number },
-  ): readonly [number, number] {
+  pair(name: string, range: IntegerRange): readonly [number, number] {
     const value = this.attribute(name);
     if (value instanceof PickledTuple || Array.isArray(value)) {
       return this.integers(name, { ...range, count: 2 }) as [number, number];
@@ -144,7 +143,7 @@ export class PickledModule {
   /** Returns a tuple or list of integers, `count` of them if it is given. */
   integers(
     name: string,
-    { count, ...range }: { readonly least: number; readonly most: number; readonly count?: number },
+    { count, ...range }: IntegerRange & { readonly count?: number },
   ): readonly number[] {
     const value = this.attribute(name);
     const items = value instanceof PickledTuple ? value.items : value;
@@ -222,11 +221,7 @@ export class PickledModule {
     return new PickledModule(value, path, this.#soFar);
   }
 
-  #toInteger(
-    name: string,
-    value: PickleValue | undefined,
-    { least, most }: { readonly least: number; readonly most: number },
-  ): number {
+  #toInteger(name: string, value: PickleValue | undefined, { least, most }: IntegerRange): number {
     if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) {
       return value;
     }

@@ -38,35 +38,18 @@ export function readResidualAttention(
 
 /** Attention and AAttn. */
 function readAttention(module: PickledModule): AttentionModule {
-  const convs = () => ({
+  const hasAreas = module.kind === "ultralytics:AAttn";
+  if (!hasAreas && module.kind !== "ultralytics:Attention") return module.unsupported();
+  return {
+    kind: "attention",
     qkv: readConv(module.child("qkv")),
     proj: readConv(module.child("proj")),
     pe: readConv(module.child("pe")),
-  });
-  const headCount = () => module.integer("num_heads", channels);
-  const headDim = () => module.integer("head_dim", channels);
-  switch (module.kind) {
-    case "ultralytics:Attention":
-      return {
-        kind: "attention",
-        ...convs(),
-        headCount: headCount(),
-        keyDim: module.integer("key_dim", channels),
-        headDim: headDim(),
-        areaCount: 1,
-      };
-    case "ultralytics:AAttn":
-      return {
-        kind: "attention",
-        ...convs(),
-        headCount: headCount(),
-        keyDim: headDim(),
-        headDim: headDim(),
-        areaCount: module.integer("area", { least: 1, most: 64 }),
-      };
-    default:
-      return module.unsupported();
-  }
+    headCount: module.integer("num_heads", channels),
+    keyDim: module.integer(hasAreas ? "head_dim" : "key_dim", channels),
+    headDim: module.integer("head_dim", channels),
+    areaCount: hasAreas ? module.integer("area", { least: 1, most: 64 }) : 1,
+  };
 }
 
 export function readA2c2f(module: PickledModule, read: ReadModule): A2c2fModule {

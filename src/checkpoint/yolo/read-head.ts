@@ -1,5 +1,4 @@
 import type {
-  ConvModule,
   DetectModule,
   FusedProtoModule,
   ProtoModule,
@@ -108,7 +107,7 @@ function readProto(
     case "ultralytics:Proto26":
       return {
         kind: "fusedProto",
-        featRefine: readConvs(module.child("feat_refine")),
+        featRefine: readModules(module.child("feat_refine"), readConv),
         factors: strides.slice(1).map((stride) => stride / strides[0]!),
         featFuse: readConv(module.child("feat_fuse")),
         proto: proto(),
@@ -116,9 +115,4 @@ function readProto(
     default:
       return module.unsupported();
   }
-}
-
-function readConvs(list: PickledModule): readonly ConvModule[] {
-  if (list.kind !== "torch:ModuleList") return list.unsupported();
-  return list.children().map(readConv);
 }

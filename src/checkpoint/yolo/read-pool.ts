@@ -4,6 +4,7 @@ import type {
   SppfModule,
   UpsampleModule,
 } from "../../graph/yolo/modules.ts";
+import { readModules } from "./module-list.ts";
 import { describe, type PickledModule } from "./pickled-module.ts";
 import { readConv } from "./read-conv.ts";
 
@@ -12,10 +13,7 @@ const padSides = { least: 0, most: 1024 };
 
 export function readSppf(module: PickledModule): SppfModule {
   return {
-    kind: "sppf",
-    cv1: readConv(module.child("cv1")),
-    join: readConv(module.child("cv2")),
-    joinName: "cv2",
+    ...readJoined(module, "cv2"),
     poolSize: readPoolSize(module.child("m")),
     // Both came with Ultralytics 8.4.
     poolCount: module.has("n") ? module.integer("n", { least: 1, most: 16 }) : 3,
@@ -25,36 +23,30 @@ export function readSppf(module: PickledModule): SppfModule {
 
 /** Reads pools beside each other, if successive pools of one size make the same maps. */
 export function readSpp(module: PickledModule): SppfModule {
-  const list = module.child("m");
-  if (list.kind !== "torch:ModuleList") return list.unsupported();
-  const sizes = list.children().map(readPoolSize);
+  const sizes = readModules(module.child("m"), readPoolSize);
   const [poolSize] = sizes;
   if (poolSize === undefined || sizes.some((size, i) => size !== (i + 1) * (poolSize - 1) + 1)) {
     return module.unsupported(`an SPP with pools of ${sizes.slice(0, 8).join(", ")}`);
   }
-  return {
-    kind: "sppf",
-    cv1: readConv(module.child("cv1")),
-    join: readConv(module.child("cv2")),
-    joinName: "cv2",
-    poolSize,
-    poolCount: sizes.length,
-    add: false,
-  };
+  return { ...readJoined(module, "cv2"), poolSize, poolCount: sizes.length, add: false };
 }
 
 export function readSppElan(module: PickledModule): SppfModule {
   const sizes = ["cv2", "cv3", "cv4"].map((name) => readPoolSize(module.child(name)));
   if (new Set(sizes).size > 1) module.unsupported(`an SPPELAN with pools of ${sizes.join(", ")}`);
+  const [poolSize] = sizes;
   return {
-    kind: "sppf",
-    cv1: readConv(module.child("cv1")),
-    join: readConv(module.child("cv5")),
-    joinName: "cv5",
-    poolSize: sizes[0]!,
+    ...readJoined(module, "cv5"),
+    poolSize: poolSize!,
     poolCount: sizes.length,
     add: false,
   };
+}
+
+/** Reads the convolutions before and after the pools. */
+function readJoined(module: PickledModule, joinName: SppfModule["joinName"]) {
+  const cv1 = readConv(module.child("cv1"));
+  return { kind: "sppf", cv1, join: readConv(module.child(joinName)), joinName } as const;
 }
 
 /** Returns the size of a pool that keeps the size of its input. */

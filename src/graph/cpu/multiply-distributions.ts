@@ -1,4 +1,4 @@
-import { constantsOf, readersOf } from "../graph-values.ts";
+import { constantsOf, outputNamesOf, readersOf } from "../graph-values.ts";
 import { newNode } from "../new-node.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "../onnx-nodes.ts";
 import { createWeights, floatsOf, hasFloats } from "../onnx-tensor.ts";
@@ -13,7 +13,7 @@ export function multiplyDistributions(model: OnnxModel): OnnxModel {
   if (model.opsetVersion < 13) return model;
   const { graph } = model;
   const readers = readersOf(graph);
-  const isOutput = new Set(graph.outputs.map(({ name }) => name));
+  const outputs = outputNamesOf(graph);
   const weights = constantsOf(graph);
   const replaced = new Map<OnnxNode, readonly OnnxNode[]>();
   const initializers: OnnxTensor[] = [];
@@ -21,7 +21,7 @@ export function multiplyDistributions(model: OnnxModel): OnnxModel {
     if (softmax.opType !== "Softmax" || softmax.attributes.axis?.value !== 1) continue;
     const [probabilities = ""] = softmax.outputs;
     const [conv, ...others] = readers.get(probabilities) ?? [];
-    if (conv?.opType !== "Conv" || others.length > 0 || isOutput.has(probabilities)) continue;
+    if (conv?.opType !== "Conv" || others.length > 0 || outputs.has(probabilities)) continue;
     if (conv.inputs.length !== 2) continue;
     const bins = binsOf(weights.get(conv.inputs[1]!));
     if (bins === undefined) continue;
@@ -32,10 +32,10 @@ export function multiplyDistributions(model: OnnxModel): OnnxModel {
     replaced.set(softmax, []);
     // (batch, bins, 4, anchors) to (batch, 4, anchors, bins), and to (batch, 1, 4, anchors).
     replaced.set(conv, [
-      newNode("Transpose", [logits], `${logits}.last`, { perm: ints(0, 2, 3, 1) }),
-      newNode("Softmax", [`${logits}.last`], probabilities, { axis: { type: "int", value: 3 } }),
+      newNode("Transpose", [logits], `${logits}.last`, { perm: [0, 2, 3, 1] }),
+      newNode("Softmax", [`${logits}.last`], probabilities, { axis: 3 }),
       newNode("MatMul", [probabilities, column.name], `${mean}.last`),
-      newNode("Transpose", [`${mean}.last`], mean, { perm: ints(0, 3, 1, 2) }),
+      newNode("Transpose", [`${mean}.last`], mean, { perm: [0, 3, 1, 2] }),
     ]);
   }
   const nodes = graph.nodes.flatMap((node) => replaced.get(node) ?? node);
@@ -48,8 +48,4 @@ function binsOf(tensor: OnnxTensor | undefined): Float32Array | undefined {
   const [, bins = 0] = tensor?.dims ?? [];
   const isMean = bins > 1 && hasFloats(tensor, [1, bins, 1, 1]);
   return isMean ? floatsOf(tensor!) : undefined;
-}
-
-function ints(...value: number[]) {
-  return { type: "ints", value } as const;
 }

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { kernelLibrary } from "../../native/kernels/kernel-library.ts";
-import { toOnnxAttributes } from "../attributes.ts";
 import { bareModel } from "../bare-model.fixture.ts";
 import { inputKey } from "../byte-input.ts";
 import { newNode } from "../new-node.ts";
@@ -14,7 +13,7 @@ import { readPixels, splitPixels } from "./photo-pixels.ts";
 const skip = kernelLibrary() === undefined && "there are no kernels for this machine";
 const turned = { perm: [0, 2, 3, 1] };
 const turn = (from: string, to: string, attributes = turned) =>
-  newNode("Transpose", [from], to, toOnnxAttributes("Transpose", attributes));
+  newNode("Transpose", [from], to, attributes);
 const photo = (elementType: "float32" | "uint8", channels = 3) => ({
   name: "x",
   elementType,

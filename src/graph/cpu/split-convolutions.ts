@@ -1,4 +1,4 @@
-import { constantsOf, makersOf, readersOf } from "../graph-values.ts";
+import { constantsOf, makersOf, outputNamesOf, readersOf } from "../graph-values.ts";
 import { newNode } from "../new-node.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "../onnx-nodes.ts";
 import { hasFloats, integersOf } from "../onnx-tensor.ts";
@@ -36,17 +36,16 @@ export function splitConvolutions(model: OnnxModel): OnnxModel {
 }
 
 function finder({ graph }: OnnxModel): (split: OnnxNode) => SplitConvolution | undefined {
-  const { nodes, initializers } = graph;
   const readers = readersOf(graph);
-  const isOutput = new Set(graph.outputs.map(({ name }) => name));
-  const producers = makersOf({ nodes });
-  const tensors = constantsOf({ initializers });
+  const outputs = outputNamesOf(graph);
+  const producers = makersOf(graph);
+  const tensors = constantsOf(graph);
   const producerOf = (name: string | undefined) => producers.get(name ?? "");
   const isReadOnlyBy = (node: OnnxNode, wanted: readonly OnnxNode[]) => {
     const [name = ""] = node.outputs;
     const found = readers.get(name) ?? [];
     return (
-      !isOutput.has(name) &&
+      !outputs.has(name) &&
       found.length === wanted.length &&
       found.every((reader) => wanted.includes(reader))
     );

@@ -1,6 +1,6 @@
 import { OrangeryError } from "../../errors.ts";
 import { whyNotReducible } from "../decoding.ts";
-import { constantsOf } from "../graph-values.ts";
+import { constantsOf, hasInnerGraph, outputNamesOf } from "../graph-values.ts";
 import { newNode } from "../new-node.ts";
 import { type OnnxDataType, onnxDataTypes } from "../onnx-data-type.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor, ValueInfo } from "../onnx-nodes.ts";
@@ -26,9 +26,7 @@ export function halveModel(model: OnnxModel, options: HalveOptions = {}): OnnxMo
 }
 
 function requireHalvable({ graph }: OnnxModel): void {
-  const nested = graph.nodes.find(({ attributes }) =>
-    Object.values(attributes).some(({ type }) => type === "graph"),
-  );
+  const nested = graph.nodes.find(hasInnerGraph);
   const came = nested ? `one with ${nested.opType}` : whyNotReducible(graph);
   if (came === undefined) return;
   throw new OrangeryError(
@@ -58,7 +56,7 @@ class Halving {
     this.#types = valueTypes(model.graph);
     this.#halves = chooseHalfNodes(model.graph, this.#types);
     this.#constants = constantsOf(model.graph);
-    this.#outputs = new Set(model.graph.outputs.map(({ name }) => name));
+    this.#outputs = outputNamesOf(model.graph);
   }
 
   run(): OnnxModel {
@@ -145,7 +143,7 @@ class Halving {
   }
 
   #cast(from: string, type: FloatType, name: string): string {
-    const to = { type: "int", value: onnxDataTypes.indexOf(type) } as const;
+    const to = onnxDataTypes.indexOf(type);
     this.#nodes.push(newNode("Cast", [from], name, { to }));
     return name;
   }

@@ -43,7 +43,7 @@ export class WireMessage {
   }
 
   bytes(field: number): Uint8Array | undefined {
-    return this.#all(this.#chunks, field).at(-1);
+    return this.#chunksOf(field).at(-1);
   }
 
   text(field: number): string {
@@ -51,7 +51,7 @@ export class WireMessage {
   }
 
   texts(field: number): string[] {
-    return this.#all(this.#chunks, field).map((chunk) => decoder.decode(chunk));
+    return this.#chunksOf(field).map((chunk) => decoder.decode(chunk));
   }
 
   message(field: number): WireMessage {
@@ -59,12 +59,12 @@ export class WireMessage {
   }
 
   messages(field: number): WireMessage[] {
-    return this.#all(this.#chunks, field).map((chunk) => new WireMessage(chunk));
+    return this.#chunksOf(field).map((chunk) => new WireMessage(chunk));
   }
 
-  #all(chunks: Map<number, Uint8Array[]>, field: number): Uint8Array[] {
+  #chunksOf(field: number): Uint8Array[] {
     if (this.#numbers.has(field)) throw new Error(`field ${field} has the wrong wire type`);
-    return chunks.get(field) ?? [];
+    return this.#chunks.get(field) ?? [];
   }
 }
 

@@ -1,4 +1,5 @@
 import { constantsOf } from "../graph-values.ts";
+import { newNode } from "../new-node.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor, ValueInfo } from "../onnx-nodes.ts";
 import { createWeights } from "../onnx-tensor.ts";
 import type { rangesOf, ValueRange } from "./calibration.ts";
@@ -108,7 +109,7 @@ class Quantization {
       this.#add(createWeights(`${name}.integers`, dims, elements)),
       this.#add(createWeights(`${name}.scales`, [scales.length], scales)),
     ];
-    this.#addNode("DequantizeLinear", names, name, { axis: { type: "int", value: 0 } });
+    this.#addNode("DequantizeLinear", names, name, { axis: 0 });
     return name;
   }
 
@@ -139,13 +140,8 @@ class Quantization {
     return tensor.name;
   }
 
-  #addNode(
-    opType: string,
-    inputs: readonly string[],
-    output: string,
-    attributes: OnnxNode["attributes"] = {},
-  ): void {
-    this.#nodes.push({ name: output, opType, inputs, outputs: [output], attributes });
+  #addNode(...node: Parameters<typeof newNode>): void {
+    this.#nodes.push(newNode(...node));
   }
 }
 

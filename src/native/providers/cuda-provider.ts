@@ -17,7 +17,7 @@ const driverLibrary = process.platform === "win32" ? "nvcuda.dll" : "libcuda.so.
 const cudnnLibrary = "libcudnn.so.9";
 
 /** Returns the file in which ONNX Runtime looks for a provider. */
-export function bridgeFile(kind: BridgeProvider): string {
+function bridgeFile(kind: BridgeProvider): string {
   const name =
     process.platform === "win32"
       ? `onnxruntime_providers_${kind}.dll`

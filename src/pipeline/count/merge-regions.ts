@@ -1,3 +1,4 @@
+import { doBoxesMeet } from "../../vision/boxes/boxes.ts";
 import { Detections } from "../../vision/detections.ts";
 import { Mask } from "../../vision/masks/mask.ts";
 
@@ -27,11 +28,17 @@ export function mergeRegions(regions: Detections): Detections {
 function groupOverlapping({ classIds }: Detections, masks: readonly Mask[]): number[][] {
   const boxes = masks.map(({ boxXyxy }) => boxXyxy);
   const groups: number[][] = [];
-  const belongs = (index: number, other: number) =>
-    classIds[index] === classIds[other] &&
-    // Most boxes do not overlap, and masks take longer to compare.
-    doBoxesMeet(boxes[index], boxes[other]) &&
-    masks[index]!.ios(masks[other]!) >= leastOverlap;
+  const belongs = (index: number, other: number) => {
+    const [box, otherBox] = [boxes[index], boxes[other]];
+    return (
+      classIds[index] === classIds[other] &&
+      box !== undefined &&
+      otherBox !== undefined &&
+      // Most boxes do not overlap, and masks take longer to compare.
+      doBoxesMeet(box, otherBox) &&
+      masks[index]!.ios(masks[other]!) >= leastOverlap
+    );
+  };
   for (const index of masks.keys()) {
     const mine = groups.filter((group) => group.some((other) => belongs(index, other)));
     const rest = groups.filter((group) => !mine.includes(group));
@@ -39,13 +46,6 @@ function groupOverlapping({ classIds }: Detections, masks: readonly Mask[]): num
     groups.splice(0, groups.length, ...rest, joined);
   }
   return groups.sort(([a], [b]) => a! - b!);
-}
-
-type Box = readonly [number, number, number, number] | undefined;
-
-function doBoxesMeet(a: Box, b: Box): boolean {
-  if (a === undefined || b === undefined) return false;
-  return a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
 }
 
 function boxAround({ boxesXyxy }: Detections, indices: readonly number[]): number[] {

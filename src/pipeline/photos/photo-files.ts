@@ -4,7 +4,7 @@ import { extname, join, resolve } from "node:path";
 import type { PhotoFile } from "../../ledger/worklist/add-photos.ts";
 import type { LeftOut } from "./left-out.ts";
 import { PhotoFilter } from "./photo-filter.ts";
-import type { PhotoPath } from "./photo-paths.ts";
+import { identityOf, type PhotoPath } from "./photo-paths.ts";
 
 /** How folders are searched for photos. */
 export interface FindPhotosOptions {
@@ -98,7 +98,7 @@ class PhotoWalk {
     const walk = new PhotoWalk(options);
     for (const folder of options.skipFolders ?? []) {
       const stats = await stat(folder, { bigint: true }).catch(() => undefined);
-      if (stats !== undefined) walk.#seenFolders.add(identity(stats));
+      if (stats !== undefined) walk.#seenFolders.add(identityOf(stats));
     }
     return walk;
   }
@@ -110,8 +110,8 @@ class PhotoWalk {
   async *list(found: FoundFolder): AsyncGenerator<PhotoFile> {
     const { folder, below, stats } = found;
     this.#options.signal?.throwIfAborted();
-    if (this.#seenFolders.has(identity(stats))) return;
-    this.#seenFolders.add(identity(stats));
+    if (this.#seenFolders.has(identityOf(stats))) return;
+    this.#seenFolders.add(identityOf(stats));
     this.#options.onFolder?.(found);
     let some: Entry[] = [];
     try {
@@ -203,10 +203,6 @@ class PhotoWalk {
     }
     return undefined;
   }
-}
-
-function identity({ dev, ino }: BigIntStats): string {
-  return `${dev}:${ino}`;
 }
 
 function toPhotoFile(source: string, { size, mtimeNs }: BigIntStats): PhotoFile {

@@ -10,6 +10,11 @@ export interface PhotoPath {
   readonly stats: BigIntStats;
 }
 
+/** Identifies a file or folder, whatever path leads to it. */
+export function identityOf({ dev, ino }: BigIntStats): string {
+  return `${dev}:${ino}`;
+}
+
 /**
  * Makes sure that all paths exist before any work is done.
  *

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { checkOptions, wholeNumberFrom } from "../../base/check-options.ts";
 import { urlScheme } from "../../base/url.ts";
 import { OrangeryError } from "../../errors.ts";
+import type { PhotoFile } from "../../ledger/worklist/add-photos.ts";
 import { photoFailureOf } from "./photo-failure.ts";
 import { type FindPhotosOptions, findPhotos } from "./photo-files.ts";
 import { checkPhotoPaths, type PhotoPath } from "./photo-paths.ts";
@@ -88,7 +89,7 @@ export class PhotoReader implements Disposable {
       const reader = this.#remoteOf(name);
       const path = reader === undefined ? paths.next().value : undefined;
       const isFolder = path?.stats.isDirectory() ?? reader?.isFolder(name);
-      const photos = reader?.list(name, options) ?? listFiles([path!], options);
+      const photos = reader?.list(name, options) ?? listFiles(findPhotos([path!], options));
       let isEmpty = true;
       for await (const photo of photos) {
         isEmpty = false;
@@ -144,7 +145,9 @@ export class PhotoReader implements Disposable {
   ): Promise<AsyncIterable<ListedPhoto> | Iterable<ListedPhoto>> {
     try {
       const reader = this.#remoteOf(name);
-      if (reader === undefined) return listFiles(await checkPhotoPaths([name]), options);
+      if (reader === undefined) {
+        return listFiles(findPhotos(await checkPhotoPaths([name]), options));
+      }
       if (reader.isFolder(name)) return reader.list(name, options);
       const photos: ListedPhoto[] = [];
       for await (const photo of reader.list(name, options)) photos.push(photo);
@@ -180,11 +183,9 @@ export class PhotoReader implements Disposable {
   }
 }
 
-async function* listFiles(
-  paths: readonly PhotoPath[],
-  options: FindPhotosOptions,
-): AsyncGenerator<ListedPhoto> {
-  for await (const photo of findPhotos(paths, options)) yield { name: photo.source, ...photo };
+/** Lists files, whose names are their sources. */
+export async function* listFiles(files: AsyncIterable<PhotoFile>): AsyncGenerator<ListedPhoto> {
+  for await (const file of files) yield { name: file.source, ...file };
 }
 
 /** A name that is no URL, though it looks like one, as it may be printed and recorded. */

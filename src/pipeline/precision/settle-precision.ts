@@ -207,7 +207,7 @@ function withoutPrecision(json: string): {
 }
 
 /** What was asked for, to be run in another precision. */
-export function withModels(count: CountOptions, { detect, segment }: ReducedModels): CountOptions {
+function withModels(count: CountOptions, { detect, segment }: ReducedModels): CountOptions {
   return {
     ...count,
     detect: { ...count.detect, ...detect },

@@ -14,6 +14,7 @@ import {
   reducedPrecision,
 } from "../../models/files/model-file.ts";
 import type { PredictOptions } from "../../models/yolo/yolo-model.ts";
+import { scorePairs } from "../../vision/class-choice.ts";
 import type { DecodeMode } from "../../vision/photo/reduced-picture.ts";
 import type { SampleOptions } from "../../vision/photo/samples/sample-layout.ts";
 import { checkDecode, Slicing, type SlicingOptions } from "../count/slicing.ts";
@@ -188,11 +189,8 @@ function scoreUpTo(most: number): Expectation {
 }
 
 /** The least score from which objects of any class count. */
-function leastCounted({ confidence = 0.25, classConfidence = [] }: RecipePredictOptions = {}) {
-  const scores = Array.isArray(classConfidence)
-    ? classConfidence.map(([, score]) => score)
-    : Object.values(classConfidence);
-  return Math.min(confidence, ...scores);
+function leastCounted({ confidence = 0.25, classConfidence }: RecipePredictOptions = {}) {
+  return Math.min(confidence, ...scorePairs(classConfidence).map(([, score]) => score));
 }
 
 /** As in `plants-in-beds`. */

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
+import { anySignal } from "../../base/abort.ts";
 import { photosInProgress } from "../../base/threads/photos-in-progress.ts";
 import { OrangeryError } from "../../errors.ts";
 import { inBatches } from "../../ledger/in-batches.ts";
@@ -198,8 +199,8 @@ export class PhotoJob implements AsyncDisposable {
   async run(options: PhotoJobRunOptions = {}): Promise<void> {
     checkRunOptions(options);
     this.#requireOpen();
-    const stops = [options.stop, this.#closing.signal].filter((stop) => stop !== undefined);
-    const running = this.#run({ ...options, stop: AbortSignal.any(stops) });
+    const stop = anySignal(options.stop, this.#closing.signal);
+    const running = this.#run({ ...options, stop });
     this.#running.add(running);
     try {
       await running;
@@ -218,17 +219,15 @@ export class PhotoJob implements AsyncDisposable {
     const { stop, signal, onPhoto } = options;
     const failed = new AbortController();
     const ended = new AbortController();
-    const either = (...signals: readonly (AbortSignal | undefined)[]) =>
-      AbortSignal.any(signals.filter((signal) => signal !== undefined));
     const arriving = new ArrivingPhotos({ ...options, watch, worklist: this.#worklist });
-    const adding = arriving.add(either(stop, signal, ended.signal));
+    const adding = arriving.add(anySignal(stop, signal, ended.signal));
     adding.catch((error: unknown) => failed.abort(error));
     /** Photos whose pictures may be missing; undefined for all. */
     let undrawn: string[] | undefined;
     try {
       await this.#work({
         ...options,
-        signal: either(signal, failed.signal),
+        signal: anySignal(signal, failed.signal),
         places: watch,
         onPhoto: async (event) => {
           await onPhoto?.(event);

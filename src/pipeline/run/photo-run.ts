@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { anySignal } from "../../base/abort.ts";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import type { Pause } from "../../ledger/actions/pause-recipe.ts";
 import type { Reason } from "../../ledger/photos/entry-rows.ts";
@@ -109,8 +110,7 @@ class PhotoRun {
   constructor(options: PhotoRunOptions) {
     this.#options = options;
     this.#worklist = options.worklist;
-    const signals = [this.#halt.signal, options.signal].filter((signal) => signal !== undefined);
-    this.#signal = AbortSignal.any(signals);
+    this.#signal = anySignal(this.#halt.signal, options.signal);
   }
 
   get #isStopping(): boolean {
@@ -201,8 +201,7 @@ class PhotoRun {
   }
 
   async #wait(ms: number): Promise<void> {
-    const { stop } = this.#options;
-    const signal = AbortSignal.any(stop ? [this.#signal, stop] : [this.#signal]);
+    const signal = anySignal(this.#signal, this.#options.stop);
     await delay(ms, undefined, { signal }).catch(() => {});
     this.#signal.throwIfAborted();
   }

@@ -26,7 +26,7 @@ import type { ExportedResult, PhotoPlacing } from "./labels/exported-photo.ts";
 import { toGeoJson } from "./labels/geojson.ts";
 import { toLabelStudio } from "./labels/label-studio.ts";
 import { writeYolo } from "./labels/yolo.ts";
-import { OutputFile, type OutputSink } from "./output-file.ts";
+import { OutputFile, type OutputSink, writePieces } from "./output-file.ts";
 import { nameFolder, nameRelativeTo } from "./relative-names.ts";
 import { toCsv } from "./tables/csv.ts";
 import { writeParquet } from "./tables/parquet.ts";
@@ -114,23 +114,26 @@ export async function writeResults(
       if (format === "parquet") return await writeParquet(sink, columns, written);
       if (format === "xlsx") return await writeXlsx(sink, { name, columns }, written);
       const byteOrderMark = options.excel;
-      return await pipe(toCsv(Object.keys(columns), written, { byteOrderMark }), sink);
+      return await writePieces(toCsv(Object.keys(columns), written, { byteOrderMark }), sink);
     }
     case "label-studio":
-      return await pipe(toLabelStudio(results(ledger, options), options), sink);
+      return await writePieces(toLabelStudio(results(ledger, options), options), sink);
     case "cvat":
       return await withSpool(async (images) => {
-        await pipe(toCvat(results(ledger, options), images, counts), sink);
+        await writePieces(toCvat(results(ledger, options), images, counts), sink);
       });
     case "places":
-      return await pipe(toPlaces(results(ledger, options), counts), sink);
+      return await writePieces(toPlaces(results(ledger, options), counts), sink);
     case "megadetector": {
       const detector = options.recipeName ?? recipeHash.slice(0, 8);
       const failures = failedPhotos(ledger, options);
-      return await pipe(toMegaDetector(results(ledger, options), { detector, failures }), sink);
+      return await writePieces(
+        toMegaDetector(results(ledger, options), { detector, failures }),
+        sink,
+      );
     }
     case "geojson":
-      return await pipe(
+      return await writePieces(
         toGeoJson(results(ledger, options), {
           recipeHash,
           question,
@@ -150,7 +153,7 @@ export async function writeResults(
           polygons,
           images,
         });
-        await pipe(written, sink);
+        await writePieces(written, sink);
       });
   }
 }
@@ -221,10 +224,6 @@ async function* failedPhotos(
     yield nameRelativeTo(photo, relativeTo);
     onPhoto?.();
   }
-}
-
-async function pipe(pieces: AsyncIterable<string>, sink: OutputSink): Promise<void> {
-  for await (const piece of pieces) await sink.write(piece);
 }
 
 /** Gives `write` a place for text that is known before what comes first in the file. */

@@ -9,6 +9,11 @@ export interface OutputSink {
   write(piece: string | Uint8Array): Promise<void>;
 }
 
+/** Writes all pieces of a text, one after the other. */
+export async function writePieces(pieces: AsyncIterable<string>, sink: OutputSink): Promise<void> {
+  for await (const piece of pieces) await sink.write(piece);
+}
+
 /** Pieces are collected up to this size before they are written. */
 const bufferBytes = 1 << 18;
 

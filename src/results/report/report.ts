@@ -2,13 +2,11 @@ import type { Ledger } from "../../ledger/ledger.ts";
 import type { PhotoSelection } from "../../ledger/photos/selection.ts";
 import type { StoredRecipe } from "../../ledger/results/stored-results.ts";
 import type { ReadChosenResultsOptions } from "../../ledger/review/counts/corrected-results.ts";
-import { PhotoReader } from "../../pipeline/photos/photo-reader.ts";
 import type { ScaleOf } from "../scale/photo-scale.ts";
 import { gatherReportData } from "./data/gather-report-data.ts";
 import { reportLimits } from "./data/report-data.ts";
 import { reportPage } from "./page/report-page.ts";
-import type { Shot } from "./page/sections/gallery.ts";
-import { makeThumbnail } from "./pictures/thumbnail.ts";
+import { withThumbnails } from "./pictures/thumbnail.ts";
 
 export interface ReportOptions
   extends PhotoSelection,
@@ -24,8 +22,7 @@ export interface ReportOptions
   readonly onPhoto?: (() => void) | undefined;
 }
 
-/** Wide enough for a screen; all pictures together stay below what mail servers take. */
-const pictureSidePx = 1280;
+/** All pictures together stay below what mail servers take. */
 const allPicturesBytes = 6_500_000;
 
 /**
@@ -38,13 +35,6 @@ export async function createReport(
 ): Promise<string> {
   const data = await gatherReportData(ledger, { ...options, signal });
   const maxBytes = allPicturesBytes / Math.max(reportLimits.pictures / 2, data.chosen.length);
-  // A picture that takes long is left out.
-  using photos = new PhotoReader({ attempts: 1, timeoutMs: 20_000 });
-  const shots: Shot[] = [];
-  for (const photo of data.chosen) {
-    const { source, contentSha256 } = photo.result;
-    const options = { photos, contentSha256, maxSidePx: pictureSidePx, maxBytes, signal };
-    shots.push({ ...photo, thumbnail: await makeThumbnail(source, options) });
-  }
+  const shots = await withThumbnails(data.chosen, { maxBytes, signal });
   return reportPage({ file, data, shots });
 }

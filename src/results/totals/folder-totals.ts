@@ -1,4 +1,5 @@
 import { compareNaturally } from "../natural-order.ts";
+import { commonFolder, folderOf } from "../source-folders.ts";
 import { type PhotoCounts, type Totals, TotalsByName, TotalsCounter } from "./totals.ts";
 
 /** The totals of a folder and everything below it. */
@@ -61,10 +62,6 @@ export class FolderCounter {
   }
 }
 
-function folderOf(source: string): string {
-  return source.slice(0, 1 + Math.max(source.lastIndexOf("/"), source.lastIndexOf("\\")));
-}
-
 /** Compares segment by segment, so that a folder is followed by those below it. */
 function compareFolders(a: string, b: string): number {
   const [left, right] = [a, b].map((folder) => folder.split(/[/\\]/));
@@ -73,16 +70,4 @@ function compareFolders(a: string, b: string): number {
     if (order !== 0) return order;
   }
   return a < b ? -1 : 1;
-}
-
-/** The longest folder that all lie in, with a separator at its end. */
-function commonFolder([first = "", ...others]: readonly string[]): string {
-  let length = first.length;
-  for (const folder of others) {
-    while (!folder.startsWith(first.slice(0, length))) {
-      const before = first.slice(0, Math.max(0, length - 1));
-      length = 1 + Math.max(before.lastIndexOf("/"), before.lastIndexOf("\\"));
-    }
-  }
-  return first.slice(0, length);
 }

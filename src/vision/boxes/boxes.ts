@@ -49,7 +49,6 @@ export function scaleBoxes(boxesXyxy: Float32Array, plan: Letterbox): Float32Arr
 /**
  * Returns the intersection over union of box `i` of `a` and box `j` of `b`, 0…1 in float32; NaN for
  * two boxes without area. The area is (x2−x1)·(y2−y1), without the epsilon that some libraries add.
- * /
  */
 export function boxIou(a: Float32Array, i: number, b: Float32Array, j: number): number {
   const intersection = intersectBoxes(a, i, b, j);
@@ -71,6 +70,13 @@ function intersectBoxes(a: Float32Array, i: number, b: Float32Array, j: number):
   const height = f32(Math.min(a[p + 3]!, b[q + 3]!) - Math.max(a[p + 1]!, b[q + 1]!));
   return f32(Math.max(0, width) * Math.max(0, height));
 }
+
+/** Whether two boxes have an area in common. */
+export function doBoxesMeet(a: BoxXyxy, b: BoxXyxy): boolean {
+  return a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
+}
+
+type BoxXyxy = readonly [x1: number, y1: number, x2: number, y2: number];
 
 /** The area of box `i` in float32, px². */
 export function boxArea(boxesXyxy: Float32Array, i: number): number {

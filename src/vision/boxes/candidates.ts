@@ -126,12 +126,7 @@ function anchorsAbove(
     for (let k = 0; k < 4; k++) boxesXywh[4 * i + k] = data[k * anchorCount + sourceIds[i]!]!;
   }
   assertFinite(boxesXywh);
-  return {
-    boxesXyxy: xywhToXyxy(boxesXywh),
-    scores: Float32Array.from(sourceIds, (anchor) => best[anchor]!),
-    classIds: Int32Array.from(sourceIds, (anchor) => bestClass[anchor]!),
-    sourceIds,
-  };
+  return toCandidates(sourceIds, xywhToXyxy(boxesXywh), { best, bestClass });
 }
 
 /**
@@ -153,17 +148,9 @@ export function selectEndToEnd(
   const scores = column(4);
   const classIds = Int32Array.from(column(5));
   const sourceIds = selectIndices(scores, classIds, options).slice(0, options.maxDetections);
-  const boxesXyxy = new Float32Array(4 * sourceIds.length);
-  sourceIds.forEach((row, i) => {
-    boxesXyxy.set(data.subarray(row * rowLength, row * rowLength + 4), 4 * i);
-  });
+  const boxesXyxy = rowValues(head, [0, 4], sourceIds);
   assertFinite(boxesXyxy);
-  return {
-    boxesXyxy,
-    scores: Float32Array.from(sourceIds, (row) => scores[row]!),
-    classIds: Int32Array.from(sourceIds, (row) => classIds[row]!),
-    sourceIds,
-  };
+  return toCandidates(sourceIds, boxesXyxy, { best: scores, bestClass: classIds });
 }
 
 /** Whether each row of an end-to-end head has a score above `confidence`: there may be more. */
@@ -209,15 +196,20 @@ export function selectObjectness(head: ObjectnessHead, options: SelectOptions): 
     best[row]! *= objectness;
   }
   const sourceIds = selectIndices(best, bestClass, options);
-  const boxesXywh = new Float32Array(4 * sourceIds.length);
-  sourceIds.forEach((row, i) => {
-    boxesXywh.set(data.subarray(row * rowLength, row * rowLength + 4), 4 * i);
-  });
+  const boxesXywh = rowValues(head, [0, 4], sourceIds);
   assertFinite(boxesXywh);
+  return toCandidates(sourceIds, xywhToXyxy(boxesXywh), { best, bestClass });
+}
+
+function toCandidates(
+  sourceIds: Int32Array,
+  boxesXyxy: Float32Array,
+  { best, bestClass }: Pick<ScoredAnchors, "best" | "bestClass">,
+): Candidates {
   return {
-    boxesXyxy: xywhToXyxy(boxesXywh),
-    scores: Float32Array.from(sourceIds, (row) => best[row]!),
-    classIds: Int32Array.from(sourceIds, (row) => bestClass[row]!),
+    boxesXyxy,
+    scores: Float32Array.from(sourceIds, (source) => best[source]!),
+    classIds: Int32Array.from(sourceIds, (source) => bestClass[source]!),
     sourceIds,
   };
 }
@@ -249,25 +241,26 @@ function anchorExtras(
 
 /** Returns the extras of rows of an end-to-end head, one row each. */
 export function endToEndExtras(head: EndToEndHead, sourceIds: Int32Array): Float32Array {
-  return rowExtras(head, 6, sourceIds);
+  return rowValues(head, [6, head.rowLength], sourceIds);
 }
 
 /** Returns the extras of rows of a head with objectness, one row each. */
 export function objectnessExtras(head: ObjectnessHead, sourceIds: Int32Array): Float32Array {
-  return rowExtras(head, 5 + head.classCount, sourceIds);
+  return rowValues(head, [5 + head.classCount, head.rowLength], sourceIds);
 }
 
-function rowExtras(
+/** Returns the values from `first` to before `end` of rows. */
+function rowValues(
   { data, rowLength }: EndToEndHead,
-  first: number,
+  [first, end]: readonly [number, number],
   sourceIds: Int32Array,
 ): Float32Array {
-  const extraCount = rowLength - first;
-  const extras = new Float32Array(extraCount * sourceIds.length);
+  const values = new Float32Array((end - first) * sourceIds.length);
   sourceIds.forEach((row, i) => {
-    extras.set(data.subarray(row * rowLength + first, (row + 1) * rowLength), i * extraCount);
+    const start = row * rowLength;
+    values.set(data.subarray(start + first, start + end), i * (end - first));
   });
-  return extras;
+  return values;
 }
 
 function selectIndices(

@@ -99,7 +99,7 @@ function colourLayers(layers: readonly Detections[]): { objects: DrawnObject[] }
   return layers.map((layer, i) => ({
     objects: Array.from(layer, (object) => ({
       ...object,
-      name: canLetter(object.name) ? object.name : `class ${object.classId}`,
+      name: letterable(object.name, object.classId),
       colour: colours[i]!(object.classId),
     })),
   }));
@@ -196,13 +196,15 @@ function entriesOf(layers: readonly Detections[]): CaptionEntry[] {
     for (const classId of layer.classIds) counts.set(classId, (counts.get(classId) ?? 0) + 1);
     return [...counts]
       .sort(([a], [b]) => a - b)
-      .map(([classId, count]) => {
-        const name = layer.nameOf(classId);
-        return {
-          name: canLetter(name) ? name : `class ${classId}`,
-          count,
-          colour: colours[i]!(classId),
-        };
-      });
+      .map(([classId, count]) => ({
+        name: letterable(layer.nameOf(classId), classId),
+        count,
+        colour: colours[i]!(classId),
+      }));
   });
+}
+
+/** The name of a class, or its number where the name has characters that cannot be drawn. */
+function letterable(name: string, classId: number): string {
+  return canLetter(name) ? name : `class ${classId}`;
 }

@@ -1,3 +1,5 @@
+import { doBoxesMeet } from "../boxes/boxes.ts";
+
 /** Left, top, right, bottom. */
 export type LabelBox = readonly [x1: number, y1: number, x2: number, y2: number];
 
@@ -7,12 +9,8 @@ export class LabelBoxes {
 
   /** Takes the first of the places that is free, and returns it; undefined where none is. */
   place(places: readonly LabelBox[]): LabelBox | undefined {
-    const free = places.find((place) => !this.#placed.some((other) => overlap(place, other)));
+    const free = places.find((place) => !this.#placed.some((other) => doBoxesMeet(place, other)));
     if (free !== undefined) this.#placed.push(free);
     return free;
   }
-}
-
-function overlap(a: LabelBox, b: LabelBox): boolean {
-  return a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
 }

@@ -5,6 +5,7 @@ import type { Point } from "./canvas.ts";
 // letters start at 3, tails reach 13.
 // M moves, L draws a line, Q a quadratic curve (control point, end point), as in SVG paths; W sets
 // the width where it is not that of the strokes.
+const bowlLeft = "M5.2 6.5 Q5.2 3 2.6 3 Q0 3 0 6.5 Q0 10 2.6 10 Q5.2 10 5.2 6.5";
 const bowlRight = "M0 6.5 Q0 3 2.6 3 Q5.2 3 5.2 6.5 Q5.2 10 2.6 10 Q0 10 0 6.5";
 const glyphPaths: Readonly<Record<string, string>> = {
   A: "M0 10 L3.5 0 L7 10 M1.2 6.7 L5.8 6.7",
@@ -35,15 +36,13 @@ const glyphPaths: Readonly<Record<string, string>> = {
   X: "M0 0 L6.2 10 M6.2 0 L0 10",
   Y: "M0 0 L3.2 5.2 L6.4 0 M3.2 5.2 L3.2 10",
   Z: "M0 0 L6 0 L0 10 L6 10",
-  a: "M5.2 3 L5.2 10 M5.2 6.5 Q5.2 3 2.6 3 Q0 3 0 6.5 Q0 10 2.6 10 Q5.2 10 5.2 6.5",
+  a: `M5.2 3 L5.2 10 ${bowlLeft}`,
   b: `M0 0 L0 10 ${bowlRight}`,
   c: "M4.7 4.5 Q4 3 2.6 3 Q0 3 0 6.5 Q0 10 2.6 10 Q4 10 4.7 8.5",
-  d: "M5.2 0 L5.2 10 M5.2 6.5 Q5.2 3 2.6 3 Q0 3 0 6.5 Q0 10 2.6 10 Q5.2 10 5.2 6.5",
+  d: `M5.2 0 L5.2 10 ${bowlLeft}`,
   e: "M0 6.4 L5.1 6.4 Q5.1 3 2.6 3 Q0 3 0 6.5 Q0 10 2.7 10 Q4.2 10 4.9 8.6",
   f: "M3.7 .1 Q1.4 -.5 1.4 2.2 L1.4 10 M0 3.4 L3.4 3.4",
-  g:
-    "M5.2 3 L5.2 10.4 Q5.2 13 2.6 13 Q1 13 .3 12 M5.2 6.5 Q5.2 3 2.6 3 Q0 3 0 6.5 " +
-    "Q0 10 2.6 10 Q5.2 10 5.2 6.5",
+  g: `M5.2 3 L5.2 10.4 Q5.2 13 2.6 13 Q1 13 .3 12 ${bowlLeft}`,
   h: "M0 0 L0 10 M0 6.2 Q0 3 2.5 3 Q4.8 3 4.8 6 L4.8 10",
   i: "M0 3 L0 10 M0 .2",
   j: "M1.6 3 L1.6 11 Q1.6 13 0 13 M1.6 .2",
@@ -53,7 +52,7 @@ const glyphPaths: Readonly<Record<string, string>> = {
   n: "M0 3 L0 10 M0 6.2 Q0 3 2.5 3 Q4.8 3 4.8 6 L4.8 10",
   o: "M2.6 3 Q0 3 0 6.5 Q0 10 2.6 10 Q5.2 10 5.2 6.5 Q5.2 3 2.6 3",
   p: `M0 3 L0 13 ${bowlRight}`,
-  q: "M5.2 3 L5.2 13 M5.2 6.5 Q5.2 3 2.6 3 Q0 3 0 6.5 Q0 10 2.6 10 Q5.2 10 5.2 6.5",
+  q: `M5.2 3 L5.2 13 ${bowlLeft}`,
   r: "M0 3 L0 10 M0 6.4 Q.2 3 3.1 3",
   s:
     "M4.3 4.4 Q3.8 3 2.2 3 Q.3 3 .3 4.8 Q.3 6.1 2.3 6.5 Q4.5 6.9 4.5 8.3 Q4.5 10 2.3 10 " +

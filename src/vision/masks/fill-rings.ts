@@ -1,6 +1,6 @@
 import { Mask } from "./mask.ts";
 import type { RingedShape } from "./pixel-outline.ts";
-import { RunLengths } from "./run-lengths.ts";
+import { fillColumns } from "./run-lengths.ts";
 
 /**
  * Makes a mask of the pixels whose centres lie inside any of the shapes; the inverse of
@@ -14,20 +14,7 @@ export function fillRings(
 ): Mask {
   const columns: [number, number][][] = Array.from({ length: widthPx }, () => []);
   for (const shape of shapes) addShape(shape, columns);
-  const runs = new RunLengths();
-  for (const [x, intervals] of columns.entries()) {
-    intervals.sort(([a], [b]) => a - b);
-    let filledTo = 0;
-    for (const [from, to] of intervals) {
-      // The centre of the pixel y is at y + 0.5.
-      const start = Math.max(filledTo, Math.ceil(from - 0.5));
-      const end = Math.min(heightPx, Math.ceil(to - 0.5));
-      if (end <= start) continue;
-      runs.add(x * heightPx + start, end - start);
-      filledTo = end;
-    }
-  }
-  return new Mask({ widthPx, heightPx, counts: runs.finish(widthPx * heightPx) });
+  return new Mask({ widthPx, heightPx, counts: fillColumns(columns, heightPx) });
 }
 
 function addShape(shape: RingedShape, columns: [number, number][][]): void {
@@ -48,6 +35,8 @@ function addShape(shape: RingedShape, columns: [number, number][][]): void {
   }
   for (const [x, ys] of crossings) {
     ys.sort((a, b) => a - b);
-    for (let i = 0; i + 1 < ys.length; i += 2) columns[x]!.push([ys[i]!, ys[i + 1]!]);
+    // The centre of the pixel y is at y + 0.5.
+    const pixels = ys.map((y) => Math.ceil(y - 0.5));
+    for (let i = 0; i + 1 < pixels.length; i += 2) columns[x]!.push([pixels[i]!, pixels[i + 1]!]);
   }
 }

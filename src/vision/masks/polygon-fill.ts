@@ -1,4 +1,4 @@
-import { RunLengths } from "./run-lengths.ts";
+import { fillColumns } from "./run-lengths.ts";
 
 /** A closed outline; its points are pixels: [x, y] with x from the left, y from the top. */
 export type Polygon = readonly (readonly [number, number])[];
@@ -19,19 +19,12 @@ export function fillPolygons(
 ): Uint32Array {
   const columns: [number, number][][] = Array.from({ length: width }, () => []);
   for (const polygon of polygons) addPolygon(polygon, columns);
-  const runs = new RunLengths();
-  for (const [x, intervals] of columns.entries()) {
-    intervals.sort(([a], [b]) => a - b);
-    let filledTo = 0;
-    for (const [from, to] of intervals) {
-      const start = Math.max(filledTo, Math.ceil(from - epsilon));
-      const end = Math.min(height, Math.floor(to + epsilon) + 1);
-      if (end <= start) continue;
-      runs.add(x * height + start, end - start);
-      filledTo = end;
-    }
-  }
-  return runs.finish(width * height);
+  return fillColumns(columns, height);
+}
+
+/** The pixels from a crossing to another, both included. */
+function pixelsBetween(from: number, to: number): [number, number] {
+  return [Math.ceil(from - epsilon), Math.floor(to + epsilon) + 1];
 }
 
 function addPolygon(polygon: Polygon, columns: [number, number][][]): void {
@@ -41,7 +34,7 @@ function addPolygon(polygon: Polygon, columns: [number, number][][]): void {
   for (const [i, [x1, y1]] of polygon.entries()) {
     const [x2, y2] = polygon[(i + 1) % polygon.length]!;
     if (x1 === x2) {
-      columns[x1]?.push([Math.min(y1, y2), Math.max(y1, y2)]);
+      columns[x1]?.push(pixelsBetween(Math.min(y1, y2), Math.max(y1, y2)));
       continue;
     }
     const [left, right] = [Math.min(x1, x2), Math.max(x1, x2)];
@@ -55,7 +48,7 @@ function addPolygon(polygon: Polygon, columns: [number, number][][]): void {
     for (const crossings of [fromLeft[x]!, fromRight[x]!]) {
       crossings.sort((a, b) => a - b);
       for (let i = 0; i + 1 < crossings.length; i += 2) {
-        intervals.push([crossings[i]!, crossings[i + 1]!]);
+        intervals.push(pixelsBetween(crossings[i]!, crossings[i + 1]!));
       }
     }
   }

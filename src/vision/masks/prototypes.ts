@@ -30,7 +30,6 @@ export interface MaskPlan {
 /**
  * Plans masks of the photo's size: Ultralytics' `process_mask_native` (`retina_masks`). The padding
  * is stripped from the prototypes with the rounding of `scale_masks`; boxes are in px of the photo.
- * /
  */
 export function planPhotoMasks(
   plan: Pick<Letterbox, "photoWidth" | "photoHeight">,

@@ -37,3 +37,26 @@ export class RunLengths {
     this.#counts = counts;
   }
 }
+
+/**
+ * Returns the counts of a picture whose columns have these pixels inside, from the first of each
+ * interval to before its end. Intervals may overlap, and reach beyond the picture.
+ */
+export function fillColumns(
+  columns: readonly (readonly [start: number, end: number])[][],
+  heightPx: number,
+): Uint32Array {
+  const runs = new RunLengths();
+  for (const [x, intervals] of columns.entries()) {
+    intervals.sort(([a], [b]) => a - b);
+    let filledTo = 0;
+    for (const [from, to] of intervals) {
+      const start = Math.max(filledTo, from);
+      const end = Math.min(heightPx, to);
+      if (end <= start) continue;
+      runs.add(x * heightPx + start, end - start);
+      filledTo = end;
+    }
+  }
+  return runs.finish(columns.length * heightPx);
+}

@@ -268,9 +268,17 @@ async function decodeLayout(encoded: EncodedPhoto): Promise<Picture> {
   return await samplesToRgb(() => openImage(bytes), plan, sampleOptions);
 }
 
-async function decodeRgb(encoded: EncodedPhoto): Promise<Picture> {
+/**
+ * Decodes a photo of the layout `rgb` into memory, upright.
+ *
+ * @param resize Changes its size. Default: it keeps it.
+ */
+export async function decodeRgb(
+  encoded: EncodedPhoto,
+  resize: (upright: Sharp) => Sharp = (upright) => upright,
+): Promise<Picture> {
   const { data, info } = await withImage(toRgb(encoded), (image) =>
-    image.autoOrient().raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true }),
+    resize(image.autoOrient()).raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true }),
   );
   // A plain Uint8Array: a Buffer's slice() would not copy.
   const bytesRgb = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

@@ -35,7 +35,7 @@ export async function exposureWarnings(
       for (let i = 0; i < row.length; i += 3) {
         // Rec. 601's weights of 255ths, in 256ths.
         const level = (77 * row[i]! + 150 * row[i + 1]! + 29 * row[i + 2]!) >> 8;
-        levels[level] = levels[level]! + 1;
+        levels[level]!++;
       }
     }
     count += part.width * part.height;

@@ -5,7 +5,7 @@ import sharp, { type Sharp } from "sharp";
 import { isDiskFull } from "../../base/files/disk-full.ts";
 import { OrangeryError } from "../../errors.ts";
 import { decodeEncoded, type EncodedPhoto, toRgb, undecodable } from "./decode-picture.ts";
-import { Orientation } from "./orientation.ts";
+import { Orientation, type Walk } from "./orientation.ts";
 import type { Picture } from "./picture.ts";
 import { assertSlice, type Slice } from "./slice.ts";
 import { readTiledTiff, type TiledTiff, toTiledTiff } from "./tiled-tiff.ts";
@@ -140,7 +140,7 @@ function copyPiece(
   from: Uint8Array,
   { firstByte, rowBytes, columns, rows }: Piece,
   to: Uint8Array,
-  { start, column, row }: { start: number; column: number; row: number },
+  { start, column, row }: Walk,
 ): void {
   for (let y = 0; y < rows; y++) {
     let source = firstByte + y * rowBytes;

@@ -1,4 +1,4 @@
-import { type EncodedPhoto, toRgb, undecodable, withImage } from "./decode-picture.ts";
+import { decodeRgb, type EncodedPhoto, undecodable } from "./decode-picture.ts";
 import { assertPicture, type Picture } from "./picture.ts";
 
 /**
@@ -41,15 +41,9 @@ export class ReducedPicture {
   ): Promise<ReducedPicture> {
     const [width, height] = wantedWh;
     try {
-      const { data, info } = await withImage(toRgb(encoded), (image) =>
-        image
-          .autoOrient()
-          .resize(width, height, { fit: "fill", kernel: "lanczos3" })
-          .raw({ depth: "uchar" })
-          .toBuffer({ resolveWithObject: true }),
+      const picture = await decodeRgb(encoded, (upright) =>
+        upright.resize(width, height, { fit: "fill", kernel: "lanczos3" }),
       );
-      const bytesRgb = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-      const picture = { data: bytesRgb, widthPx: info.width, heightPx: info.height };
       assertPicture(picture);
       return new ReducedPicture(encoded, photoWh, picture);
     } catch (cause) {

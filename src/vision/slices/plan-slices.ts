@@ -29,7 +29,6 @@ const maxSlices = 100_000;
  * like the shorter one. Because of the overlap, there are more slices than that: 6 × 1, 6 × 3 and
  * 13 × 6.
  *
- *
  * @throws `INVALID_ARGUMENT` for sides that are not whole numbers from 1 up or an overlap outside
  *   0…1, `PHOTO_TOO_LARGE` for more than 100,000 slices.
  */

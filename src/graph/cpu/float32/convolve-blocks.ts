@@ -1,5 +1,5 @@
 import { toOnnxAttributes } from "../../attributes.ts";
-import { isOperator, readersOf, withoutUnread } from "../../graph-values.ts";
+import { isOperator, outputNamesOf, readersOf, withoutUnread } from "../../graph-values.ts";
 import { ownDomain } from "../../onnx/domains.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode, OnnxTensor } from "../../onnx-nodes.ts";
 import { createWeights } from "../../onnx-tensor.ts";
@@ -58,7 +58,7 @@ function findConcats(
   convolutions: readonly Convolution[],
 ): ReadonlyMap<string, OnnxNode> {
   const readers = readersOf(graph);
-  const outputs = new Set(graph.outputs.map(({ name }) => name));
+  const outputs = outputNamesOf(graph);
   const whole = new Set(
     convolutions
       .filter((each) => tileStrideOf(each) === undefined)

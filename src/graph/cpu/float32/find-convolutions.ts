@@ -1,4 +1,4 @@
-import { constantsOf, isOperator, makersOf, readersOf } from "../../graph-values.ts";
+import { constantsOf, isOperator, makersOf, outputNamesOf, readersOf } from "../../graph-values.ts";
 import { blockedDomain, microsoftDomain } from "../../onnx/domains.ts";
 import type { OnnxAttribute, OnnxGraph, OnnxNode, OnnxTensor } from "../../onnx-nodes.ts";
 import { elementCount, floatsOf, hasFloats, integersOf } from "../../onnx-tensor.ts";
@@ -113,7 +113,7 @@ class Followers {
     this.#inputPixels = inputPixels;
     this.#readers = readersOf(graph);
     this.#makers = makersOf(graph);
-    this.#outputs = new Set(graph.outputs.map(({ name }) => name));
+    this.#outputs = outputNamesOf(graph);
   }
 
   of(node: OnnxNode): Pick<Convolution, "hasSilu" | "added" | "nodes"> {

@@ -1,4 +1,11 @@
-import { constantsOf, isOperator, makersOf, readersOf, withoutUnread } from "../../graph-values.ts";
+import {
+  constantsOf,
+  isOperator,
+  makersOf,
+  outputNamesOf,
+  readersOf,
+  withoutUnread,
+} from "../../graph-values.ts";
 import { microsoftDomain, ownDomain } from "../../onnx/domains.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "../../onnx-nodes.ts";
 import { createWeights } from "../../onnx-tensor.ts";
@@ -16,7 +23,7 @@ export function findSilus({ graph }: OnnxModel): Silu[] {
   const constants = constantsOf(graph);
   const makers = makersOf(graph);
   const readers = readersOf(graph);
-  const outputs = new Set(graph.outputs.map(({ name }) => name));
+  const outputs = outputNamesOf(graph);
   return graph.nodes.flatMap((product) => {
     if (!isOperator(product, "QLinearMul", microsoftDomain)) return [];
     const [a = "", , , b = ""] = product.inputs;

@@ -1,4 +1,3 @@
-import { toOnnxAttributes } from "../../attributes.ts";
 import { constantsOf } from "../../graph-values.ts";
 import { newNode } from "../../new-node.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "../../onnx-nodes.ts";
@@ -44,9 +43,9 @@ function double(input: string, output: string) {
   const toLine = createIntegers(`${output}.toLine`, [0, 0, 1, -1]);
   const factors = createIntegers(`${output}.factors`, [1, 2, 2, 1]);
   const nodes = [
-    newNode("Concat", [input, input], wide, toOnnxAttributes("Concat", { axis: 3 })),
+    newNode("Concat", [input, input], wide, { axis: 3 }),
     newNode("Reshape", [wide, toLine.name], line),
-    newNode("Concat", [line, line], lines, toOnnxAttributes("Concat", { axis: 2 })),
+    newNode("Concat", [line, line], lines, { axis: 2 }),
     newNode("Shape", [input], shape),
     newNode("Mul", [shape, factors.name], size),
     newNode("Reshape", [lines, size], output),

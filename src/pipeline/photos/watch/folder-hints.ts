@@ -1,5 +1,6 @@
 import { type FSWatcher, watch } from "node:fs";
 import type { FoundFolder } from "../photo-files.ts";
+import { identityOf } from "../photo-paths.ts";
 
 /** A name in a place that something happened to. */
 export interface FolderHint {
@@ -38,7 +39,7 @@ export class FolderHints implements Disposable {
 
   /** Watches a folder, but not the folders in it. */
   watch(place: string, { folder, below, stats }: FoundFolder): void {
-    const identity = `${stats.dev}:${stats.ino}`;
+    const identity = identityOf(stats);
     const known = this.#folders.get(folder);
     if (known?.identity === identity) {
       known.round = this.#round;

@@ -1,11 +1,10 @@
 import { addAbortListener } from "node:events";
 import { inBatches } from "../../../ledger/in-batches.ts";
-import type { PhotoFile } from "../../../ledger/worklist/add-photos.ts";
 import type { Compared } from "../../../ledger/worklist/watched-list.ts";
 import { LeftOut, type LeftOutCounts } from "../left-out.ts";
 import { photoFailureOf } from "../photo-failure.ts";
 import { type FindPhotosOptions, type FoundFolder, findPhotosIn } from "../photo-files.ts";
-import type { PhotoReader } from "../photo-reader.ts";
+import { listFiles, type PhotoReader } from "../photo-reader.ts";
 import type { ListedPhoto } from "../remote/remote-photo-reader.ts";
 import { FolderHints } from "./folder-hints.ts";
 import { KnownNames } from "./known-names.ts";
@@ -181,7 +180,7 @@ export class PhotoWatch implements Disposable {
       const onFolder = (folder: FoundFolder) => this.#hints.watch(place.name, folder);
       const find = { ...this.#options.find, inAnyOrder: true, signal, onFolder };
       const photos = findPhotosIn(place.name, belows, find);
-      for await (const some of inBatches(named(photos))) yield* this.#sift(some, place);
+      for await (const some of inBatches(listFiles(photos))) yield* this.#sift(some, place);
     }
   }
 
@@ -246,8 +245,4 @@ interface ListContext {
   readonly isFull: boolean;
   readonly events: WatchEvents;
   readonly signal: AbortSignal | undefined;
-}
-
-async function* named(photos: AsyncIterable<PhotoFile>): AsyncGenerator<ListedPhoto> {
-  for await (const photo of photos) yield { name: photo.source, ...photo };
 }

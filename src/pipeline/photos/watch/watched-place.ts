@@ -2,6 +2,7 @@ import type { BigIntStats } from "node:fs";
 import { opendir, stat } from "node:fs/promises";
 import { dirname, sep } from "node:path";
 import { urlScheme } from "../../../base/url.ts";
+import { identityOf } from "../photo-paths.ts";
 import type { PhotoReader } from "../photo-reader.ts";
 
 interface Seen {
@@ -72,8 +73,4 @@ async function isEmptyFolder(folder: string): Promise<boolean> {
 
 async function isMountPoint(folder: string, { dev }: BigIntStats): Promise<boolean> {
   return (await stat(dirname(folder), { bigint: true })).dev !== dev;
-}
-
-function identityOf({ dev, ino }: BigIntStats): string {
-  return `${dev}:${ino}`;
 }

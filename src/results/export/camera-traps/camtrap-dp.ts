@@ -5,8 +5,8 @@ import { OrangeryError } from "../../../errors.ts";
 import type { StoredResult } from "../../../ledger/results/stored-results.ts";
 import { checkClassName } from "../../../vision/class-choice.ts";
 import type { ExportedResult } from "../labels/exported-photo.ts";
-import { OutputFile, type OutputSink } from "../output-file.ts";
-import { toCsv } from "../tables/csv.ts";
+import { OutputFile } from "../output-file.ts";
+import { csvLine } from "../tables/csv.ts";
 import type { Row } from "../tables/table-row.ts";
 import { camtrapPackage, type PackageMetadata } from "./camtrap-package.ts";
 import { camtrapColumns, deploymentRow, mediaRow, observationRows } from "./camtrap-rows.ts";
@@ -103,13 +103,14 @@ class Table implements AsyncDisposable {
 
   static async create(folder: string, name: keyof typeof camtrapColumns): Promise<Table> {
     const file = await OutputFile.create(join(folder, `${name}.csv`));
-    const table = new Table(file, camtrapColumns[name]);
-    await pipe(toCsv(table.#columns, none()), file);
-    return table;
+    await file.write(csvLine(camtrapColumns[name]));
+    return new Table(file, camtrapColumns[name]);
   }
 
   async write(rows: readonly Row[]): Promise<void> {
-    await pipe(withoutHead(toCsv(this.#columns, eachOf(rows))), this.#file);
+    for (const row of rows) {
+      await this.#file.write(csvLine(this.#columns.map((column) => row[column])));
+    }
   }
 
   async finish(): Promise<void> {
@@ -119,24 +120,6 @@ class Table implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#file[Symbol.asyncDispose]();
   }
-}
-
-async function* none(): AsyncGenerator<Row> {}
-
-async function* eachOf(rows: readonly Row[]): AsyncGenerator<Row> {
-  yield* rows;
-}
-
-async function* withoutHead(lines: AsyncIterable<string>): AsyncGenerator<string> {
-  let isHead = true;
-  for await (const line of lines) {
-    if (!isHead) yield line;
-    isHead = false;
-  }
-}
-
-async function pipe(pieces: AsyncIterable<string>, sink: OutputSink): Promise<void> {
-  for await (const piece of pieces) await sink.write(piece);
 }
 
 function timeOf({ source, capture }: StoredResult, zone: ZonedTime): string {

@@ -53,7 +53,7 @@ export interface Medium {
 }
 
 /** The same for the same name. */
-export function mediaIdOf({ source }: StoredResult): string {
+function mediaIdOf({ source }: StoredResult): string {
   return hash("sha256", source).slice(0, 20);
 }
 

@@ -1,6 +1,7 @@
 import { OrangeryError } from "../../../errors.ts";
 import type { StoredResult } from "../../../ledger/results/stored-results.ts";
 import { compareNaturally } from "../../natural-order.ts";
+import { folderOf } from "../../source-folders.ts";
 import type { SourceTable } from "../../source-table.ts";
 
 /** Where sites are, by folder. */
@@ -45,7 +46,7 @@ export class DeploymentCounter {
   /** Adds a photo that was taken then, and returns the id of its deployment. */
   add(source: string, { capture }: Pick<StoredResult, "capture">, takenAt: string): string {
     const site = this.#sites?.rowOf(source);
-    const id = this.#nameOf(site?.place ?? folderOf(source));
+    const id = this.#nameOf(site?.place ?? folderOf(source).slice(0, -1));
     let counter = this.#byId.get(id);
     if (counter === undefined) {
       const sums = { latitudeSum: 0, longitudeSum: 0, placed: 0 };
@@ -84,10 +85,6 @@ export class DeploymentCounter {
         return { id, latitude: round(latitude), longitude: round(longitude), ...rest };
       });
   }
-}
-
-function folderOf(source: string): string {
-  return source.slice(0, Math.max(0, source.lastIndexOf("/"), source.lastIndexOf("\\")));
 }
 
 function round(degrees: number): number {

@@ -1,5 +1,6 @@
 import type { FailedPhoto } from "../../../ledger/results/failed-photos.ts";
 import type { StoredResult } from "../../../ledger/results/stored-results.ts";
+import { lineSeparator } from "../json-lines.ts";
 
 export interface MegaDetectorOptions {
   /** The name of the detector, for programs that choose thresholds by it. */
@@ -18,12 +19,7 @@ export async function* toMegaDetector(
 ): AsyncGenerator<string> {
   const names: string[] = [];
   let lastResultAt = "";
-  let isFirst = true;
-  const separator = () => {
-    const text = isFirst ? "\n" : ",\n";
-    isFirst = false;
-    return text;
-  };
+  const separator = lineSeparator();
   yield '{"images":[';
   for await (const result of results) {
     for (let id = names.length; id < result.objects.names.length; id++) {

@@ -1,5 +1,6 @@
 import type { CountsKind } from "../../../ledger/review/counts/counts-kind.ts";
 import { type ScaledResult, toSquareMetres } from "../../scale/photo-scale.ts";
+import { lineSeparator } from "../json-lines.ts";
 
 /**
  * Writes photos as points on earth, as RFC 7946 has them, for maps: longitude, latitude and, where
@@ -10,12 +11,11 @@ export async function* toPlaces(
   counts: CountsKind = "predicted",
 ): AsyncGenerator<string> {
   yield `{"type":"FeatureCollection","counts":"${counts}","features":[`;
-  let isFirst = true;
+  const separator = lineSeparator();
   for await (const result of results) {
     const feature = featureOf(result);
     if (feature === undefined) continue;
-    yield `${isFirst ? "\n" : ",\n"}${JSON.stringify(feature)}`;
-    isFirst = false;
+    yield separator() + JSON.stringify(feature);
   }
   yield "]}\n";
 }

@@ -5,6 +5,7 @@ import type { Mask } from "../../../vision/masks/mask.ts";
 import { outlineMask } from "../../../vision/masks/pixel-outline.ts";
 import { shareOfPhoto } from "../../mask-areas.ts";
 import { type ScaledResult, toSquareMetres } from "../../scale/photo-scale.ts";
+import { lineSeparator } from "../json-lines.ts";
 
 export interface GeoJsonOptions {
   readonly recipeHash: string;
@@ -28,12 +29,11 @@ export async function* toGeoJson(
   const axes = { units: "px", xAxis: "right", yAxis: "down" };
   const about = { ...axes, recipe: recipeHash, question, counts, review };
   yield `{"type":"FeatureCollection","orangery":${JSON.stringify(about)},"features":[`;
-  let isFirst = true;
+  const separator = lineSeparator();
   for await (const result of results) {
     let lines = "";
     for (const feature of featuresOf(result)) {
-      lines += `${isFirst ? "\n" : ",\n"}${JSON.stringify({ type: "Feature", ...feature })}`;
-      isFirst = false;
+      lines += separator() + JSON.stringify({ type: "Feature", ...feature });
     }
     yield lines;
   }

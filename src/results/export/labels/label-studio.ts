@@ -3,6 +3,7 @@ import type { StoredResult } from "../../../ledger/results/stored-results.ts";
 import type { CountsKind } from "../../../ledger/review/counts/counts-kind.ts";
 import type { Mask } from "../../../vision/masks/mask.ts";
 import { outlineMask } from "../../../vision/masks/pixel-outline.ts";
+import { lineSeparator } from "../json-lines.ts";
 
 export interface LabelStudioOptions {
   readonly recipeHash: string;
@@ -24,7 +25,7 @@ export async function* toLabelStudio(
 ): AsyncGenerator<string> {
   yield "[";
   const whose = counts === "corrected" ? " corrected" : "";
-  let isFirst = true;
+  const separator = lineSeparator();
   for await (const result of results) {
     const scores = Array.from(result.objects.scores);
     const task = {
@@ -38,8 +39,7 @@ export async function* toLabelStudio(
         },
       ],
     };
-    yield `${isFirst ? "\n" : ",\n"}${JSON.stringify(task)}`;
-    isFirst = false;
+    yield separator() + JSON.stringify(task);
   }
   yield "\n]\n";
 }

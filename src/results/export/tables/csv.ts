@@ -12,11 +12,12 @@ export async function* toCsv(
   rows: AsyncIterable<Row>,
   { byteOrderMark = false }: { readonly byteOrderMark?: boolean | undefined } = {},
 ): AsyncGenerator<string> {
-  yield (byteOrderMark ? "\ufeff" : "") + toLine(columns);
-  for await (const row of rows) yield toLine(columns.map((column) => row[column]));
+  yield (byteOrderMark ? "\ufeff" : "") + csvLine(columns);
+  for await (const row of rows) yield csvLine(columns.map((column) => row[column]));
 }
 
-function toLine(cells: readonly Cell[]): string {
+/** Returns a line of such a CSV. */
+export function csvLine(cells: readonly Cell[]): string {
   return `${cells.map(toField).join(",")}\r\n`;
 }
 

@@ -31,6 +31,11 @@ export function binCounts(occurrences: ReadonlyMap<number, number>, maxBins: num
   const first = Math.max(0, Math.floor(min / width) - Math.floor(spare / 2));
   const counts = new Array<number>(binsOf(width) + spare).fill(0);
   for (const [value, times] of occurrences) counts[Math.floor(value / width) - first]! += times;
+  return toBins(counts, first, width);
+}
+
+/** Makes bins of one width, of which the first is bin `first` from 0 on. */
+export function toBins(counts: readonly number[], first: number, width: number): Bin[] {
   return counts.map((count, i) => ({
     from: (first + i) * width,
     to: (first + i + 1) * width,

@@ -1,5 +1,5 @@
 import type { NamedTotals } from "../../totals/capture-totals.ts";
-import type { Bin } from "./histogram.ts";
+import { type Bin, toBins } from "./histogram.ts";
 
 const hourMs = 36e5;
 const dayHours = 24;
@@ -44,10 +44,5 @@ export function binHours(hours: readonly NamedTotals[], maxBins: number): HourBi
     const iso = new Date(hour * hourMs).toISOString();
     return width >= dayHours ? iso.slice(0, 10) : `${iso.slice(5, 10)} ${iso.slice(11, 16)}`;
   };
-  const bins = counts.map((count, i) => ({
-    from: (start + i) * width,
-    to: (start + i + 1) * width,
-    count,
-  }));
-  return { bins, nameOf, width: words };
+  return { bins: toBins(counts, start, width), nameOf, width: words };
 }

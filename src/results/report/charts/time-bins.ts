@@ -1,4 +1,4 @@
-import type { Bin } from "./histogram.ts";
+import { type Bin, toBins } from "./histogram.ts";
 
 const [second, minute, hour, day] = [1e3, 6e4, 36e5, 864e5];
 
@@ -27,11 +27,7 @@ export function binMoments(momentsMs: Float64Array, maxBins: number): Bin[] {
   const first = Math.floor(min / width);
   const counts = new Array<number>(binsOf(width)).fill(0);
   for (const moment of momentsMs) counts[Math.floor(moment / width) - first]!++;
-  return counts.map((count, i) => ({
-    from: (first + i) * width,
-    to: (first + i + 1) * width,
-    count,
-  }));
+  return toBins(counts, first, width);
 }
 
 /** A longer time without a result is a pause between two runs, not slowness. */

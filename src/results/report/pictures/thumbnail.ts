@@ -1,8 +1,33 @@
 import sharp from "sharp";
 import { type ErrorCode, isOrangeryError } from "../../../errors.ts";
-import type { PhotoReader } from "../../../pipeline/photos/photo-reader.ts";
+import type { StoredResult } from "../../../ledger/results/stored-results.ts";
+import { PhotoReader } from "../../../pipeline/photos/photo-reader.ts";
 import { reducePhoto } from "../../../vision/drawing/reduce-photo.ts";
 import { openPhoto } from "../../../vision/photo/open-photo.ts";
+
+/** Wide enough for a screen. */
+const pictureSidePx = 1280;
+
+/** Adds a picture to each photo of a page. One that takes long is left out. */
+export async function withThumbnails<Photo extends CountedPhoto>(
+  shown: readonly Photo[],
+  options: Pick<ThumbnailOptions, "maxBytes" | "signal">,
+): Promise<WithThumbnail<Photo>[]> {
+  using photos = new PhotoReader({ attempts: 1, timeoutMs: 20_000 });
+  const shots: WithThumbnail<Photo>[] = [];
+  for (const photo of shown) {
+    const { source, contentSha256 } = photo.result;
+    const how = { ...options, photos, contentSha256, maxSidePx: pictureSidePx };
+    shots.push({ ...photo, thumbnail: await makeThumbnail(source, how) });
+  }
+  return shots;
+}
+
+interface CountedPhoto {
+  readonly result: Pick<StoredResult, "source" | "contentSha256">;
+}
+
+type WithThumbnail<Photo> = Photo & { readonly thumbnail: Thumbnail };
 
 /** A small copy of a photo, or why there is none. */
 export type Thumbnail =

@@ -21,7 +21,7 @@ export function readTime(text: string | undefined, zone?: Zone | undefined): str
 }
 
 /** Reads a zone: `+02:00`, `+0200`, `Z`. Returns undefined for what is none. */
-export function readZone(text: string | undefined): Zone | undefined {
+function readZone(text: string | undefined): Zone | undefined {
   const trimmed = text?.trim() ?? "";
   if (trimmed === "Z") return "+00:00";
   const [, sign, hours = "", minutes = ""] = /^([+-])(\d\d):?(\d\d)$/.exec(trimmed) ?? [];

@@ -1,4 +1,4 @@
-import type { RgbPixels } from "../samples/samples-to-rgb.ts";
+import type { Picture } from "../picture.ts";
 
 /** The header of a BMP: where its pixels are and what they mean. */
 export interface BmpHeader {
@@ -92,7 +92,7 @@ function shiftOf(mask: number): number {
 }
 
 /** Decodes a BMP to OpenCV's RGB: palettes as they are, 5 bits of a colour as the upper of 8. */
-export function decodeBmp(bytes: Uint8Array, header: BmpHeader): RgbPixels {
+export function decodeBmp(bytes: Uint8Array, header: BmpHeader): Picture {
   const { widthPx, heightPx, bits, masks } = header;
   const data = new Uint8Array(3 * widthPx * heightPx);
   const palette = masks === undefined ? readPalette(bytes, header) : undefined;

@@ -1,7 +1,7 @@
 /** The thread that `decodeHeic` starts: it decodes one photo, answers with its pixels, and ends. */
 import { createRequire } from "node:module";
 import { parentPort, workerData } from "node:worker_threads";
-import type { RgbPixels } from "../samples/samples-to-rgb.ts";
+import type { Picture } from "../picture.ts";
 import type { HeicAnswer, HeicRequest } from "./heic.ts";
 
 /** As much of libheif-js as is used; it has no types of its own. */
@@ -30,7 +30,7 @@ const collect = (...values: unknown[]) => {
 };
 Object.assign(console, { log: collect, warn: collect, error: collect });
 
-async function decode({ bytes, storedWh: [width, height] }: HeicRequest): Promise<RgbPixels> {
+async function decode({ bytes, storedWh: [width, height] }: HeicRequest): Promise<Picture> {
   const libheif = createRequire(import.meta.url)("libheif-js/wasm-bundle") as LibHeif;
   const images = new libheif.HeifDecoder().decode(bytes);
   const image = images.find((one) => one.is_primary()) ?? images[0];

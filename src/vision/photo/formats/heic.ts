@@ -1,7 +1,7 @@
 import sharp from "sharp";
 import { askThread } from "../../../base/threads/ask-thread.ts";
+import type { Picture } from "../picture.ts";
 import { UnusableSamples } from "../samples/sample-layout.ts";
-import type { RgbPixels } from "../samples/samples-to-rgb.ts";
 
 /** What the thread is given. */
 export interface HeicRequest {
@@ -11,7 +11,7 @@ export interface HeicRequest {
 }
 
 /** What the thread answers. */
-export type HeicAnswer = RgbPixels | { readonly error: string };
+export type HeicAnswer = Picture | { readonly error: string };
 
 /** The optional package with the decoder; sharp's has none for patented codecs. */
 const decoderModule = "libheif-js/wasm-bundle";
@@ -29,7 +29,7 @@ export const isDecodedByLibvips = sharp.format.heif.input.fileSuffix?.includes("
  *
  * @throws UnusableSamples where the package is not installed, and an error that says what is wrong
  */
-export async function decodeHeic(request: HeicRequest): Promise<RgbPixels> {
+export async function decodeHeic(request: HeicRequest): Promise<Picture> {
   requireDecoder();
   const answer = (await askThread("vision/photo/formats/heic-thread", request)) as HeicAnswer;
   if ("error" in answer) throw new Error(answer.error);

@@ -1,17 +1,11 @@
 import type { Sharp } from "sharp";
+import type { Picture } from "../picture.ts";
 import { lastSingleBand, type SampleOptions, type SamplePlan } from "./sample-layout.ts";
 
 /** The samples of the file, interleaved, with its orientation applied. */
 export interface Samples {
   readonly values: ArrayLike<number>;
   readonly channels: number;
-  readonly widthPx: number;
-  readonly heightPx: number;
-}
-
-/** Decoded pixels, RGB, interleaved. */
-export interface RgbPixels {
-  readonly data: Uint8Array;
   readonly widthPx: number;
   readonly heightPx: number;
 }
@@ -26,7 +20,7 @@ export async function samplesToRgb(
   open: () => Sharp,
   plan: SamplePlan,
   options: SampleOptions,
-): Promise<RgbPixels> {
+): Promise<Picture> {
   if (plan.layout === "chosen") return await chosenBands(open, plan, options);
   const samples = await readSamples(open, plan);
   const { values, channels, widthPx, heightPx } = samples;
@@ -57,7 +51,7 @@ async function chosenBands(
   open: () => Sharp,
   plan: SamplePlan,
   { bands, valueRange }: SampleOptions,
-): Promise<RgbPixels> {
+): Promise<Picture> {
   const chosen = bands ?? (plan.channels < 3 ? [1] : [1, 2, 3]);
   const [black, white] = valueRange ?? [0, plan.depth === "ushort" ? 65_536 : 256];
   // Without a range 16 bits lose their lower 8, as elsewhere; with one its ends become 0 and 255.

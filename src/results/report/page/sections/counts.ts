@@ -11,15 +11,13 @@ import { type ReportData, reportLimits } from "../../data/report-data.ts";
 import { type Html, html } from "../../html.ts";
 import { listCounts, numberCell, photoName, scoreCell } from "../cells.ts";
 import type { PhotoNames } from "../photo-names.ts";
-
-/** The most frequent classes have a column of their own. */
-const shownNames = 4;
+import { classColumns } from "./group-table.ts";
 
 /** A table of the counts of the photos, or of some of them. */
 export function countsSection(data: ReportData, names: PhotoNames): Html | false {
   const { photos, countByName, regionCount } = data;
   if (photos.length === 0) return false;
-  const classes = countByName.length > 1 ? countByName.slice(0, shownNames) : [];
+  const classes = classColumns(countByName);
   const hasRegions = regionCount !== undefined;
   const hasMasks = photos.some((photo) => photo.coveredPx !== undefined);
   const hasScales = data.scales.size > 0;
@@ -110,13 +108,16 @@ function sizeCell({ widthPx, heightPx }: PhotoSummary): Html {
 
 function densityCell(count: number, areaPx: number): Html {
   const density = perMegapixel(count, areaPx);
-  const shown = density === undefined ? "–" : formatValue(density);
-  return html`<td class="number" data-value="${density ?? -1}">${shown}</td>`;
+  return densityNumber(density);
 }
 
 function areaDensityCell({ objectCount, widthPx, heightPx, scale }: PhotoSummary): Html {
   const areaM2 = toSquareMetres(widthPx * heightPx, scale);
   const density = areaM2 && Number((objectCount / areaM2).toPrecision(3));
+  return densityNumber(density);
+}
+
+function densityNumber(density: number | undefined): Html {
   const shown = density === undefined ? "–" : formatValue(density);
   return html`<td class="number" data-value="${density ?? -1}">${shown}</td>`;
 }

@@ -4,8 +4,12 @@ import type { ReportData } from "../../data/report-data.ts";
 import { type Html, html } from "../../html.ts";
 import { numberCell } from "../cells.ts";
 
-/** The most frequent classes have a column of their own. */
 const shownNames = 4;
+
+/** Returns the classes that have a column of their own: the most frequent ones of several. */
+export function classColumns(countByName: ReportData["countByName"]): ReportData["countByName"] {
+  return countByName.length > 1 ? countByName.slice(0, shownNames) : [];
+}
 
 export interface Group {
   /** The head of its row. */
@@ -19,7 +23,7 @@ export function groupTable(
   { title, data }: { readonly title: string; readonly data: ReportData },
 ): Html {
   const { countByName } = data;
-  const classes = countByName.length > 1 ? countByName.slice(0, shownNames) : [];
+  const classes = classColumns(countByName);
   const hasFailures = groups.some(({ totals }) => totals.failed > 0);
   const hasAreas = groups.some(({ totals }) => totals.measured !== undefined);
   const row = ({ head, totals }: Group) => html`
