@@ -153,7 +153,8 @@ static Status *read_operands(void *context, uintptr_t attributes, Convolution *c
   c->x = first->data, c->weights = read->w.data, c->bias = read->b.data;
   c->outputs = read->w.extents[0], c->inputs = read->w.extents[1];
   c->height = first->extents[2], c->width = first->extents[3];
-  if (c->inputs != channels || c->outputs == 0 || c->outputs != read->b.count || c->outputs % read->lanes != 0) {
+  if (c->inputs != channels || c->outputs == 0 || c->outputs != read->b.count ||
+      c->outputs % read->lanes != 0) {
     return fail("the channels of X, W and B do not fit");
   }
   c->silu = attributes & silu_bit;
