@@ -52,6 +52,8 @@ enum {
   most_inputs = 65536,
   /* Inputs of a place, in floats. */
   much_seen = 2048,
+  /* Products that take as long as waking a thread: some 20 microseconds. */
+  worth_a_thread = 1 << 20,
   /* Weights that caches do not keep until the next part, in floats. */
   many_weights = 1 << 22,
 };
@@ -215,20 +217,22 @@ static Status *run_convolution(void *context, Convolution *c, const Operands *re
  * Divides the work: the places into parts of as many, of `most` at most. Where these would leave
  * threads without work, the outputs are divided as well. Each part then takes its places up anew,
  * which costs `again` hundredths of a convolution: there are more parts only where that makes it
- * a fifth shorter.
+ * a fifth shorter, and each has enough to do. A place has `products` of each input and output.
  */
-static void divide(Convolution *c, const Operands *read, size_t most, size_t again) {
+static void divide(Convolution *c, const Operands *read, size_t most, size_t products,
+                   size_t again) {
   const size_t places = c->down * c->across, pairs = (c->outputs / read->lanes + 1) / 2;
   const size_t fewest = (places + most - 1) / most;
   c->step = (places + fewest - 1) / fewest;
   const size_t place_parts = read->x->extents[0] * ((places + c->step - 1) / c->step);
+  const size_t work = c->step * products * c->inputs * c->outputs;
   size_t shortest = 0;
   c->output_parts = 1, c->output_step = 2 * pairs;
   for (size_t n = 1; n <= pairs && n <= c->threads; n++) {
     const size_t step = (pairs + n - 1) / n, parts = (pairs + step - 1) / step;
     const size_t rounds = (place_parts * parts + c->threads - 1) / c->threads;
     const size_t time = rounds * (step * 100 + pairs * again);
-    if (n > 1 && time * 5 >= shortest * 4) continue;
+    if (n > 1 && (time * 5 >= shortest * 4 || work / parts < worth_a_thread)) continue;
     shortest = time, c->output_parts = parts, c->output_step = 2 * step;
   }
   c->parts = place_parts * c->output_parts;
@@ -256,7 +260,7 @@ static Status *compute_convolve(void *kernel, void *context) {
   c.down = c.output_height = (c.height + 2 * c.pad - c.kernel) / c.stride + 1;
   c.across = c.output_width = (c.width + 2 * c.pad - c.kernel) / c.stride + 1;
   c.part = lanes == 8 ? convolve_part_8 : convolve_part_16;
-  divide(&c, &read, places_at_a_time, 2);
+  divide(&c, &read, places_at_a_time, c.kernel * c.kernel, 2);
   c.sums_plane = c.step * c.output_step * lanes;
   c.scratch_floats = c.sums_plane + room_of(c.step, lanes) * seen;
   return run_convolution(context, &c, &read, seen / lanes);
@@ -290,7 +294,7 @@ static Status *compute_convolve_tiles(void *kernel, void *context) {
   const int is_more = c.threads > 0 && c.threads <= 4 && read.w.count > many_weights;
   /* Transforming a tile's inputs takes as long as some 13 of its outputs. */
   const size_t again = 2 + 1280 / c.outputs;
-  divide(&c, &read, is_more ? most_tiles_at_a_time : tiles_at_a_time, again);
+  divide(&c, &read, is_more ? most_tiles_at_a_time : tiles_at_a_time, edge * edge, again);
   c.seen_plane = plane_of(room_of(c.step, lanes) * c.inputs);
   c.sums_plane = plane_of(c.step * c.output_step * lanes);
   c.scratch_floats = edge * edge * (c.seen_plane + c.sums_plane);
