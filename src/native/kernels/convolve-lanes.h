@@ -137,7 +137,7 @@ static const float *NAME(multiply_groups)(const NAME(Group) *groups, size_t grou
                                           float *m) {
   while (block < end) {
     const size_t rest = end - block, most = NAME(blocks_at_a_time);
-    const size_t count = rest < most ? rest : most;
+    const size_t count = lesser_of(rest, most);
     float *to = m;
     for (const NAME(Group) *group = groups; group < groups + group_count; group++) {
       NAME(multiply_group)(group, block, count, u, wide, to);
@@ -181,20 +181,18 @@ static int NAME(is_inside)(const Convolution *c, size_t place, size_t count) {
          (x + count - 1) * c->stride + c->kernel <= c->width + c->pad;
 }
 
-static void NAME(convolve_part)(const Convolution *c, size_t part, float *scratch) {
-  const size_t places = c->down * c->across, parts = (places + c->step - 1) / c->step;
-  const size_t place_part = part / c->output_parts;
-  const size_t image = place_part / parts, from = place_part % parts * c->step;
-  const size_t left = places - from, count = left < c->step ? left : c->step;
+static void NAME(convolve_part)(const Convolution *c, size_t number, float *scratch) {
+  const Part part = part_of(c, number, LANES);
+  const size_t places = c->down * c->across, from = part.from, count = part.count;
   const size_t groups = (count + GROUP - 1) / GROUP, size = (count + groups - 1) / groups;
   const size_t seen = c->kernel * c->kernel * (c->inputs / LANES);
-  const ptrdiff_t *offsets = c->offsets + image * seen;
-  float *y = c->y + image * c->outputs * places;
+  const ptrdiff_t *offsets = c->offsets + part.image * seen;
+  float *y = c->y + part.image * c->outputs * places;
   float *m = scratch, *copies = m + c->sums_plane;
   NAME(Group) group[places_at_a_time / GROUP];
   for (size_t g = 0; g < groups; g++) {
     const size_t place = from + g * size, rest = count - g * size;
-    group[g].places = rest < size ? rest : size;
+    group[g].places = lesser_of(rest, size);
     if (NAME(is_inside)(c, place, group[g].places)) {
       const ptrdiff_t top = (ptrdiff_t)(place / c->across * c->stride) - (ptrdiff_t)c->pad;
       const ptrdiff_t side = (ptrdiff_t)(place % c->across * c->stride) - (ptrdiff_t)c->pad;
@@ -210,17 +208,15 @@ static void NAME(convolve_part)(const Convolution *c, size_t part, float *scratc
     }
   }
   const size_t output_blocks = c->outputs / LANES;
-  const size_t first_output = part % c->output_parts * c->output_step;
-  const size_t end_output = lesser_of(first_output + c->output_step, output_blocks);
   /* More than the cache holds is seen a little at a time, by all outputs. */
   const int is_much = seen * LANES > much_seen;
   const size_t most = is_much ? NAME(blocks_at_a_time) : seen;
   for (size_t first = 0; first < seen; first += most) {
     const size_t end = seen - first < most ? seen : first + most;
-    for (size_t output = first_output; output < end_output; output += 2) {
+    for (size_t output = part.first_output; output < part.end_output; output += 2) {
       const size_t wide = output_blocks - output >= 2 ? 2 : 1;
       const float *u = c->weights + (output * seen + first * wide) * LANES * LANES;
-      float *sums = m + (is_much ? (output - first_output) * c->step * LANES : 0);
+      float *sums = m + (is_much ? (output - part.first_output) * c->step * LANES : 0);
       NAME(multiply_groups)(group, groups, first, end, wide, u, sums);
       for (size_t j = 0; end == seen && j < wide; j++) {
         const floats bias = load(c->bias + (output + j) * LANES);
@@ -324,16 +320,14 @@ static inline __attribute__((always_inline)) void NAME(tile_out)(const Convoluti
 }
 
 static inline __attribute__((always_inline)) void NAME(tiles_part)(const Convolution *c,
-                                                                   size_t edge, size_t part,
+                                                                   size_t edge, size_t number,
                                                                    float *scratch) {
-  const size_t tiles = c->down * c->across, parts = (tiles + c->step - 1) / c->step;
-  const size_t tile_part = part / c->output_parts;
-  const size_t image = tile_part / parts, from = tile_part % parts * c->step;
-  const size_t left = tiles - from, count = left < c->step ? left : c->step;
+  const Part part = part_of(c, number, LANES);
+  const size_t from = part.from, count = part.count;
   const size_t groups = (count + GROUP - 1) / GROUP, size = (count + groups - 1) / groups;
   const size_t pixels = c->output_height * c->output_width;
-  const float *x = c->x + image * c->inputs * c->height * c->width;
-  float *y = c->y + image * c->outputs * pixels;
+  const float *x = c->x + part.image * c->inputs * c->height * c->width;
+  float *y = c->y + part.image * c->outputs * pixels;
   float *v = scratch, *m = v + edge * edge * c->seen_plane;
   /* Block by block: the rows of an image and the lines of the cache are read and written whole. */
   for (size_t block = 0; block < c->inputs / LANES; block++) {
@@ -347,27 +341,25 @@ static inline __attribute__((always_inline)) void NAME(tiles_part)(const Convolu
     }
   }
   const size_t blocks = c->inputs / LANES, output_blocks = c->outputs / LANES;
-  const size_t first_output = part % c->output_parts * c->output_step;
-  const size_t end_output = lesser_of(first_output + c->output_step, output_blocks);
   NAME(Group) group[most_tiles_at_a_time / GROUP];
   for (size_t product = 0; product < edge * edge; product++) {
     for (size_t g = 0; g < groups; g++) {
       const float *from = v + product * c->seen_plane + g * GROUP * c->inputs;
       const size_t rest = count - g * size;
-      group[g] = (NAME(Group)){rest < size ? rest : size, from, c->copied_offsets, LANES, 0};
+      group[g] = (NAME(Group)){lesser_of(rest, size), from, c->copied_offsets, LANES, 0};
     }
-    const float *u = c->weights + (product * c->outputs + first_output * LANES) * c->inputs;
-    for (size_t output = first_output; output < end_output; output += 2) {
+    const float *u = c->weights + (product * c->outputs + part.first_output * LANES) * c->inputs;
+    for (size_t output = part.first_output; output < part.end_output; output += 2) {
       const size_t wide = output_blocks - output >= 2 ? 2 : 1;
-      float *to = m + product * c->sums_plane + (output - first_output) * c->step * LANES;
+      float *to = m + product * c->sums_plane + (output - part.first_output) * c->step * LANES;
       u = NAME(multiply_groups)(group, groups, 0, blocks, wide, u, to);
     }
   }
   const size_t side = edge == 6 ? 4 : 2;
-  for (size_t output = first_output; output < end_output; output++) {
+  for (size_t output = part.first_output; output < part.end_output; output++) {
     const floats bias = load(c->bias + output * LANES);
     const size_t pair = output / 2 * 2, wide = output_blocks - pair >= 2 ? 2 : 1;
-    const float *sums = m + ((pair - first_output) * c->step + output - pair) * LANES;
+    const float *sums = m + ((pair - part.first_output) * c->step + output - pair) * LANES;
     float *to = y + output * pixels * LANES;
     for (size_t i = 0; i < count; i++) {
       const size_t tile = from + i;

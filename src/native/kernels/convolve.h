@@ -60,6 +60,24 @@ enum {
 
 static inline size_t lesser_of(size_t a, size_t b) { return a < b ? a : b; }
 
+/* What a part computes: places, or tiles, of an image, and blocks of outputs. */
+typedef struct {
+  size_t image, from, count, first_output, end_output;
+} Part;
+
+static inline Part part_of(const Convolution *c, size_t number, size_t lanes) {
+  const size_t places = c->down * c->across, parts = (places + c->step - 1) / c->step;
+  const size_t place_part = number / c->output_parts, from = place_part % parts * c->step;
+  const size_t first_output = number % c->output_parts * c->output_step;
+  return (Part){
+      .image = place_part / parts,
+      .from = from,
+      .count = lesser_of(c->step, places - from),
+      .first_output = first_output,
+      .end_output = lesser_of(first_output + c->output_step, c->outputs / lanes),
+  };
+}
+
 /* Has rows of floats brought into the cache: what a tile of the next block reads, or writes. */
 static inline void fetch(const float *from, size_t rows, size_t stride, size_t count) {
   for (size_t row = 0; row < rows; row++, from += stride) {
@@ -202,7 +220,7 @@ static Status *run_convolution(void *context, Convolution *c, const Operands *re
   } else {
     c->offsets = c->copied_offsets + seen;
     fill_offsets(c, read, images, seen);
-    const size_t workers = c->parts < most_workers ? c->parts : most_workers;
+    const size_t workers = lesser_of(c->parts, most_workers);
     status = run_parts(context, work_on_parts, workers, c);
     deallocate(c->allocator, c->copied_offsets);
   }
@@ -215,7 +233,7 @@ static Status *run_convolution(void *context, Convolution *c, const Operands *re
 
 /*
  * Divides the work: the places into parts of as many, of `most` at most. Where these would leave
- * threads without work, the outputs are divided as well. Each part then takes its places up anew,
+ * threads without work, the outputs are divided as well. Each part then reads its places again,
  * which costs `again` hundredths of a convolution: there are more parts only where that makes it
  * a fifth shorter, and each has enough to do. A place has `products` of each input and output.
  */
