@@ -78,7 +78,7 @@ function parseSlice(text: string): number | [number, number] | "auto" {
   const isSize = sides.length <= 2 && sides.every((side) => /^[1-9]\d{0,5}$/.test(side));
   if (!isSize) throw expected("pixels as in 640, width x height as in 640x480, or auto", text);
   const [width, height] = sides.map(Number);
-  // Networks see multiples of 32 px. Who gives less most likely means a number of slices.
+  // Networks see multiples of 32 px. A smaller size is most likely a number of slices.
   if (Math.min(width!, height ?? width!) < 32) throw expected("sides of at least 32 px", text);
   return height === undefined ? width! : [width!, height];
 }

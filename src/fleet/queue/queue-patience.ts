@@ -90,7 +90,7 @@ export class QueuePatience {
       if (problem !== undefined) this.#forget(request);
     } finally {
       clearTimeout(silence);
-      // What it failed with is reported by others.
+      // Callers report why it failed.
       problem?.requests.delete(request);
     }
   }

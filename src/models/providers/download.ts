@@ -1,6 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, open, rm } from "node:fs/promises";
+import { anySignal } from "../../base/abort.ts";
 import { tryAgain } from "../../base/try-again.ts";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import { fetchFailure, notFetched, type WheelAddress } from "./find-wheel.ts";
@@ -82,7 +83,7 @@ async function fetchRest(
   try {
     const response = await fetch(url, {
       headers: size === 0 ? headers : { ...headers, range: `bytes=${size}-` },
-      signal: AbortSignal.any([stalled.signal, ...(signal === undefined ? [] : [signal])]),
+      signal: anySignal(stalled.signal, signal),
     });
     if (!response.ok || response.body === null) {
       await response.body?.cancel();

@@ -1,3 +1,4 @@
+import { anySignal } from "../../base/abort.ts";
 import { hasUnencodedPassword, hideCredentials } from "../../base/url.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { Wheel } from "./provider-wheels.ts";
@@ -31,7 +32,7 @@ export async function findWheel(
       ...headers,
       accept: "application/vnd.pypi.simple.v1+json, text/html;q=0.5",
     },
-    signal: AbortSignal.any([AbortSignal.timeout(listingMs), ...(signal ? [signal] : [])]),
+    signal: anySignal(AbortSignal.timeout(listingMs), signal),
   }).catch((cause: unknown) => {
     signal?.throwIfAborted();
     throw notFetched(url, fetchFailure(cause), { cause });
