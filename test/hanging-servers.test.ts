@@ -22,10 +22,12 @@ import { PostgresServer } from "./servers/postgres-server.ts";
 import { RedisServer, uniqueName } from "./servers/redis-server.ts";
 
 let postgres: PostgresServer;
+let redis: RedisServer;
 const stack = new AsyncDisposableStack();
 before(async () => {
   stack.use(await OwnCache.create());
   postgres = stack.use(await PostgresServer.start());
+  redis = stack.use(await RedisServer.start());
 });
 after(() => stack.disposeAsync());
 
@@ -90,7 +92,6 @@ test("an access is left at once, and does not keep the database from closing", a
 });
 
 test("a worker whose results hang gives its jobs back at its deadline, and closes", async () => {
-  await using redis = await RedisServer.start();
   await using schema = await postgres.createSchema();
   await using photos = await PhotosToCount.create(2, schema.url);
   await using queue = await photos.openQueue(redis.url);
@@ -110,7 +111,6 @@ test("a worker whose results hang gives its jobs back at its deadline, and close
 });
 
 test("a worker of Celery whose results hang ends by itself after its deadline", async () => {
-  await using redis = await RedisServer.start();
   await using schema = await postgres.createSchema();
   await using photos = await PhotosToCount.create(1, schema.url);
   await using held = await holdResults(schema.url);
@@ -140,7 +140,6 @@ test("a worker of Celery whose results hang ends by itself after its deadline", 
 });
 
 test("a worker's status has what its jobs wait for", async () => {
-  await using redis = await RedisServer.start();
   await using schema = await postgres.createSchema();
   await using photos = await PhotosToCount.create(1, schema.url);
   await using queue = await photos.openQueue(redis.url);
@@ -164,19 +163,19 @@ test("a worker's status has what its jobs wait for", async () => {
 });
 
 test("a worker whose Redis hangs closes after its deadline", async () => {
-  await using redis = await RedisServer.start();
+  await using hanging = await RedisServer.start();
   await using photos = await PhotosToCount.create(1);
-  await using queue = await photos.openQueue(redis.url);
+  await using queue = await photos.openQueue(hanging.url);
   await photos.enqueue(queue.queue);
   await using working = await photos.startWorker(queue, {}, { followMs: 5 });
   await untilDone(queue.queue);
-  redis.hang();
+  hanging.hang();
   try {
     // Until it waits for an answer: new recipes are asked for every few milliseconds.
     await sleep(100);
     await working.worker.close({ deadlineMs: 0 });
   } finally {
-    redis.goOn();
+    hanging.goOn();
   }
 });
 
@@ -201,7 +200,6 @@ test("orangery worker ends with 0 on SIGTERM, also before it has reached the que
 });
 
 test("orangery enqueue says that it waits for the results, and goes on", async () => {
-  await using redis = await RedisServer.start();
   await using folder = await CliFolder.create();
   await using schema = await postgres.createSchema();
   await folder.writePhotos(["photos/a.jpg"]);
